@@ -1,0 +1,47 @@
+"""`her2`: HER2-positive breast cancer made executable.
+
+Research and education only; not medical advice.
+The names below load on first use, so that `import her2` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from her2.api import trial
+    from her2.evidence.load import load_agent, load_claims, load_parameters, load_sources, load_study
+    from her2.model import build_model
+    from her2.trials.design import load_trial
+
+_HOMES = {
+    "trial": "her2.api",
+    "load_trial": "her2.trials.design",
+    "build_model": "her2.model",
+    "load_agent": "her2.evidence.load",
+    "load_claims": "her2.evidence.load",
+    "load_parameters": "her2.evidence.load",
+    "load_sources": "her2.evidence.load",
+    "load_study": "her2.evidence.load",
+}
+
+__all__ = [
+    "__version__",
+    "build_model",
+    "load_agent",
+    "load_claims",
+    "load_parameters",
+    "load_sources",
+    "load_study",
+    "load_trial",
+    "trial",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'her2' has no attribute '{name}'")

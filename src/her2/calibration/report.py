@@ -1,0 +1,118 @@
+"""Show a calibration and write the posterior that ships with the package."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from her2.calibration.claims import SOFT_CLAIMS
+from her2.calibration.free import to_value
+from her2.calibration.run import Calibration
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+UNINFORMED = 0.85
+"""Posterior SD over prior SD above which the data are said not to inform a parameter."""
+
+
+def _plain(x: float, statistic: str) -> float:
+    return float(1.0 / (1.0 + np.exp(-x))) if statistic == "rate" else float(np.exp(x))
+
+
+def print_calibration(result: Calibration, console: Console) -> None:
+    """Free parameters (prior, posterior), fitted figures and soft claims."""
+    from rich.table import Table
+
+    z = result.smoothed.posterior
+    table = Table(title="Free parameters", title_justify="left")
+    for head in ("parameter", "prior median", "posterior median", "shift in prior SD", "posterior / prior SD", ""):
+        table.add_column(head, justify="left" if head == "parameter" else "right")
+    for k, p in enumerate(result.free.parameters):
+        ratio = z[:, k].std(ddof=1)
+        table.add_row(
+            p.id, f"{p.value:.4g}", f"{to_value(p, float(z[:, k].mean())):.4g}", f"{z[:, k].mean():+.2f}", f"{ratio:.2f}",
+            "not informed" if ratio > UNINFORMED else "",
+        )  # fmt: skip
+    console.print(table)
+    table = Table(title="Fitted figures (ensemble mean, 90 % of members)", title_justify="left")
+    for head in ("figure", "published", "model", "5 %", "95 %", "residual in SD"):
+        table.add_column(head, justify="left" if head == "figure" else "right")
+    g = result.smoothed.predictions
+    for k, t in enumerate(result.targets):
+        low, high = np.quantile(g[:, k], [0.05, 0.95])
+        table.add_row(
+            t.name, *(f"{_plain(float(x), t.statistic):.3g}" for x in (t.value, g[:, k].mean(), low, high)),
+            f"{(g[:, k].mean() - t.value) / t.error:+.2f}",
+        )  # fmt: skip
+    console.print(table)
+    n = len(result.targets)
+    for k, c in enumerate(SOFT_CLAIMS):
+        console.print(f"claim {c.claim}: {c.says}: {g[:, n + k].mean():.3f} (margin {c.margin:g})")
+    console.print("mean squared standardised error by step: " + ", ".join(f"{m:.2f}" for m in result.smoothed.misfit))
+
+
+def write_posterior(
+    result: Calibration, folder: Path, *, members: int, steps: int, patients: int, seed: int
+) -> None:
+    """Write `ensemble.tsv` and `provenance.yaml`.
+
+    Raises
+    ------
+    her2.errors.OutputError
+        If the folder cannot be written.
+    """
+    import yaml
+
+    from her2 import __version__
+    from her2.errors import OutputError
+
+    free = result.free
+    rows = [free.values(np.clip(z, -4.0, 4.0)) for z in result.smoothed.posterior]
+    text = "\t".join(free.names) + "\n"
+    text += "".join("\t".join(f"{r[n]:.10g}" for n in free.names) + "\n" for r in rows)
+    z = result.smoothed.posterior
+    g = result.smoothed.predictions
+    provenance = {
+        "method": "ensemble smoother with multiple data assimilation (Emerick and Reynolds 2013)",
+        "version": __version__,
+        "settings": {"members": members, "steps": steps, "patients": patients, "seed": seed},
+        "digest": hashlib.blake2b(text.encode(), digest_size=16).hexdigest(),
+        "misfit_by_step": [round(float(m), 4) for m in result.smoothed.misfit],
+        "parameters": {
+            p.id: {
+                "prior_median": p.value,
+                "posterior_median": float(f"{to_value(p, float(z[:, k].mean())):.6g}"),
+                "shift_in_prior_sd": round(float(z[:, k].mean()), 3),
+                "sd_ratio": round(float(z[:, k].std(ddof=1)), 3),
+                "informed": bool(z[:, k].std(ddof=1) <= UNINFORMED),
+            }
+            for k, p in enumerate(free.parameters)
+        },
+        "targets": [
+            {
+                "figure": t.published,
+                "published": float(f"{_plain(t.value, t.statistic):.4g}"),
+                "model": float(f"{_plain(float(g[:, k].mean()), t.statistic):.4g}"),
+                "residual_in_sd": round(float((g[:, k].mean() - t.value) / t.error), 2),
+            }
+            for k, t in enumerate(result.targets)
+        ],
+        "claims": [
+            {"claim": c.claim, "margin": c.margin, "error": c.error, "model": round(float(g[:, len(result.targets) + k].mean()), 4)}
+            for k, c in enumerate(SOFT_CLAIMS)
+        ],
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "ensemble.tsv.part").write_text(text, encoding="utf-8")
+        (folder / "provenance.yaml.part").write_text(
+            yaml.safe_dump(provenance, sort_keys=False, allow_unicode=True, width=110), encoding="utf-8"
+        )
+        (folder / "ensemble.tsv.part").replace(folder / "ensemble.tsv")
+        (folder / "provenance.yaml.part").replace(folder / "provenance.yaml")
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror}); choose another folder with --out") from error

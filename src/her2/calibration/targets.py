@@ -1,0 +1,148 @@
+"""Calibration targets: the reviews' figures marked for fitting, on scales where errors are roughly normal.
+
+Rates on the logit, medians and hazard ratios on the log scale. The error of a target is its sampling error at the
+trial's size plus a between-trial and model discrepancy (logit 0.2, log median 0.10 for PFS and TTP and 0.15 for OS,
+log hazard ratio 0.05), as the prototype's residuals suggested.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from her2.evidence.fit_view import fit_values
+from her2.survival.two_arm import two_arm_cox
+from her2.trials.analyse import observe_arms
+from her2.trials.cut import TimeToEvent
+from her2.trials.design import Trial
+from her2.trials.follow import Pool
+from her2.units import DAYS_PER_MONTH
+
+FIT_TRIALS = ("cleopatra", "m77001", "vogel_2002", "gbg_26", "averel", "tdm4450g")
+"""Trials used; of the held-out ones (AVEREL, TDM4450g) only the control arms, as the protocol allows."""
+DISCREPANCY = {"rate": 0.2, "pfs": 0.10, "ttp": 0.10, "os": 0.15, "hr": 0.05}
+
+
+@dataclass(frozen=True)
+class Target:
+    """One figure to fit: its transformed value and error, and what it is."""
+
+    trial: str
+    endpoint: str
+    statistic: str
+    arm: int
+    control: int
+    value: float
+    error: float
+    published: str
+
+    @property
+    def name(self) -> str:
+        """Readable name."""
+        return f"{self.trial} {self.endpoint} {self.statistic} arm {self.arm}"
+
+
+def collect_targets(trials: Sequence[Trial]) -> list[Target]:
+    """Targets of the trials, from the figures of the record that may be fitted."""
+    targets: list[Target] = []
+    for trial in trials:
+        assert trial.study is not None
+        arms = [a.id for a in trial.arms]
+        ratio = np.asarray(trial.randomisation.ratio, dtype=np.float64)
+        sizes = trial.population.size * ratio / ratio.sum()
+        for v in fit_values(trial.study):
+            if v.value is None:
+                continue
+            if v.statistic == "hr" and v.contrast is not None:
+                if v.contrast.experimental not in arms or v.contrast.control not in arms:
+                    continue
+                assert v.ci_low is not None and v.ci_high is not None
+                error = math.log(v.ci_high / v.ci_low) / (2 * 1.959964)
+                targets.append(
+                    Target(
+                        trial.id, v.endpoint, "hr", arms.index(v.contrast.experimental),
+                        arms.index(v.contrast.control), math.log(v.value), math.hypot(error, DISCREPANCY["hr"]), v.id,
+                    )  # fmt: skip
+                )
+            elif v.arm in arms and v.statistic == "rate":
+                n = sizes[arms.index(v.arm)]
+                error = 1.0 / math.sqrt(n * v.value * (1.0 - v.value))
+                logit = math.log(v.value / (1.0 - v.value))
+                targets.append(
+                    Target(
+                        trial.id, v.endpoint, "rate", arms.index(v.arm), -1, logit,
+                        math.hypot(error, DISCREPANCY["rate"]), v.id,
+                    )  # fmt: skip
+                )
+            elif v.arm in arms and v.statistic == "median":
+                n = sizes[arms.index(v.arm)]
+                share = 0.55 if v.endpoint == "os" else 0.7
+                error = 1.25 / math.sqrt(share * n)
+                targets.append(
+                    Target(
+                        trial.id, v.endpoint, "median", arms.index(v.arm), -1, math.log(v.value),
+                        math.hypot(error, DISCREPANCY[v.endpoint]), v.id,
+                    )  # fmt: skip
+                )
+    return targets
+
+
+def predict_targets(targets: Sequence[Target], pools: dict[str, Pool], seed: int) -> np.ndarray:
+    """The same statistics of simulated pools, on the same scales: (targets,)."""
+    result = np.empty(len(targets))
+    cache: dict[tuple[str, int], object] = {}
+    for k, target in enumerate(targets):
+        pool = pools[target.trial]
+
+        def data(arm: int, pool: Pool = pool, trial: str = target.trial) -> object:
+            if (trial, arm) not in cache:
+                cache[(trial, arm)] = observe_arms(pool, np.full(pool.n, arm), seed)
+            return cache[(trial, arm)]
+
+        one = data(target.arm)
+        if target.statistic == "rate":
+            flags = one.rates[target.endpoint]  # type: ignore[attr-defined]
+            p = (flags.sum() + 0.5) / (flags.size + 1.0)
+            result[k] = math.log(p / (1.0 - p))
+        elif target.statistic == "median":
+            tte = one.times[target.endpoint]  # type: ignore[attr-defined]
+            step = pool.plan.trial.scans.every if target.endpoint != "os" else 0.0
+            result[k] = math.log(smooth_median(tte, step) / DAYS_PER_MONTH)
+        else:
+            other = data(target.control)
+            a, b = one.times[target.endpoint], other.times[target.endpoint]  # type: ignore[attr-defined]
+            fit = two_arm_cox(
+                np.concatenate([a.time, b.time]),
+                np.concatenate([a.event, b.event]),
+                np.repeat([True, False], [a.time.size, b.time.size]),
+            )
+            result[k] = fit.coef
+    return result
+
+
+def smooth_median(tte: TimeToEvent, step: float) -> float:
+    """Kaplan-Meier median made continuous in the parameters, day.
+
+    Scan-dated times fall on a grid, so that the plain median jumps. Here the curve is interpolated between grid points
+    and half a scan interval added, the mean of what a trial with that interpolated crossing would report.
+    Beyond the follow-up the last hazard is extended.
+    """
+    from her2.survival import kaplan_meier
+
+    curve = kaplan_meier(tte.time, tte.event)
+    times, survival = np.asarray(curve.times), np.asarray(curve.survival)
+    if step > 0:
+        grid = np.arange(0.0, times[-1] + step, step)
+        s = np.concatenate([[1.0], survival])[np.searchsorted(times, grid, side="right")]
+    else:
+        grid, s = np.concatenate([[0.0], times]), np.concatenate([[1.0], survival])
+    below = np.nonzero(s <= 0.5)[0]
+    if below.size == 0:
+        rate = -math.log(max(s[-1], 1e-6)) / max(grid[-1], 1.0)
+        return float(math.log(2.0) / max(rate, 1e-6))
+    j = int(below[0])
+    fraction = (s[j - 1] - 0.5) / (s[j - 1] - s[j]) if s[j - 1] > s[j] else 0.0
+    return float(grid[j - 1] + fraction * (grid[j] - grid[j - 1]) + 0.5 * step)

@@ -1,0 +1,1 @@
+"""Commands of `her2`, one module each."""

@@ -1,0 +1,43 @@
+"""`her2 calibrate`: fit the free parameters and write the posterior ensemble."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def calibrate(
+    members: Annotated[int, typer.Option(help="Members of the ensemble.", min=8, max=5000)] = 96,
+    steps: Annotated[int, typer.Option(help="Data assimilations.", min=1, max=50)] = 4,
+    patients: Annotated[int, typer.Option(help="Virtual patients per trial and member.", min=50)] = 500,
+    seed: Annotated[int, typer.Option(help="Seed.", min=0)] = 1,
+    jobs: Annotated[int, typer.Option(help="Threads; 0 for one per core.", min=0)] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for ensemble.tsv and provenance.yaml; default: print only.")
+    ] = None,
+) -> None:
+    """Fit the free parameters to the reviews' figures marked for fitting."""
+    import os
+    import sys
+
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from her2.calibration.report import print_calibration, write_posterior
+    from her2.calibration.run import calibrate as run
+
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=Console(stderr=True),
+        transient=True, disable=not sys.stderr.isatty(),
+    ) as bar:  # fmt: skip
+        task = bar.add_task("calibrating", total=members * (steps + 1))
+        result = run(
+            members=members, steps=steps, patients=patients, seed=seed, jobs=jobs or os.cpu_count() or 1,
+            on_member=lambda step, member: bar.update(task, advance=1, description=f"assimilation {step}"),
+        )  # fmt: skip
+    print_calibration(result, Console(width=None if sys.stdout.isatty() else 150))
+    if out is not None:
+        write_posterior(result, out, members=members, steps=steps, patients=patients, seed=seed)
+        typer.echo(f"written: {out}")

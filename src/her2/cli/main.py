@@ -1,0 +1,67 @@
+"""The command line: thin edges over the library. Slow imports happen inside the commands."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="her2",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="HER2-positive breast cancer made executable: evidence, mechanisms, virtual trials. "
+    "Research and education only; not medical advice.",
+)
+
+
+def _version(show: bool) -> None:
+    if show:
+        from her2 import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Common options."""
+
+
+def _register() -> None:
+    """Commands, each in its own module under `cli/commands`."""
+    from her2.cli.commands.calibrate import calibrate
+    from her2.cli.commands.trial import trial
+
+    app.command(name="trial", help="Simulate a trial and print it beside the published result.")(trial)
+    app.command(name="calibrate", help="Fit the free parameters to the reviews' figures marked for fitting.")(calibrate)
+
+
+_register()
+
+
+def main() -> None:
+    """Entry point: errors a user can put right become one line and exit code 2."""
+    from her2.errors import Her2Error
+
+    try:
+        app(standalone_mode=True)
+    except Her2Error as error:
+        print(f"her2: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("her2: stopped", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        raise SystemExit(0) from None
+
+
+if __name__ == "__main__":
+    main()

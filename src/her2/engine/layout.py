@@ -1,0 +1,255 @@
+"""The engine's view of patients, drugs and results: which row of which array holds what.
+
+Arrays are structures of arrays, the patient axis last and contiguous, so that one patient sits in one SIMD lane.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+LANES = 64
+"""Patients per block; the innermost loops run over them."""
+STEP_DAYS = 7.0
+"""Length of one engine step, day."""
+SYSTEMIC, CNS = 0, 1
+N_SITES = 2
+MAX_VISITS = 64
+"""Scans kept per patient in the trial line."""
+MAX_LINES = 12
+"""Lines of therapy kept per patient, prior lines included."""
+
+
+class Attribute(IntEnum):
+    """Rows of the patient array; units in the comment."""
+
+    EGFR = 0  # 1e6 receptors/cell
+    HER2 = 1  # 1e6 receptors/cell, with p95
+    HER3 = 2  # 1e6 receptors/cell
+    P95_SHARE = 3  # 1
+    EGF = 4  # relative
+    HEREGULIN = 5  # relative
+    BYPASS = 6  # relative
+    PIK3CA = 7  # 0 or 1
+    PTEN = 8  # 0 to 1
+    ER = 9  # relative, 0 for ER-negative
+    CYCLIN_E = 10  # 0 or 1
+    BIM = 11  # relative
+    INDEPENDENT = 12  # share of drive outside the network, 0 to 1
+    EFFECTOR = 13  # relative
+    GROWTH = 14  # 1/day
+    LOG_BURDEN = 15  # ln cells at first metastatic therapy
+    FRAILTY = 16  # relative
+    BASELINE_SUM = 17  # mm, sum of target lesions at first metastatic therapy
+    CNS_SEED = 18  # ln cells, -99 for none
+    WEIGHT = 19  # kg
+    BSA = 20  # m2
+    BACKGROUND_DEATH = 21  # 1/day
+    ER_POSITIVE = 22  # 0 or 1
+    ECOG = 23  # 0 or 1
+    AGE = 24  # year
+    VISCERAL = 25  # 0 or 1
+    LIVER = 26  # 0 or 1
+    ADJUVANT_TRASTUZUMAB = 27  # 0 or 1
+    ADJUVANT_CHEMOTHERAPY = 28  # 0 or 1
+    CLONE_FRACTION = 29  # ln fraction of clone 1; clones 2.. follow
+
+
+N_CLONE_ROWS = 7
+N_ATTRIBUTES = int(Attribute.CLONE_FRACTION) + N_CLONE_ROWS
+
+
+class Signal(IntEnum):
+    """Rows of the input array of one signalling evaluation."""
+
+    EGFR = 0
+    HER2 = 1  # full length
+    HER3 = 2
+    P95 = 3
+    EGF = 4
+    HEREGULIN = 5
+    BYPASS = 6
+    PIK3CA = 7
+    PTEN = 8
+    ER = 9
+    CYCLIN_E = 10
+    BIM = 11
+    TRASTUZUMAB = 12  # occupancy
+    PERTUZUMAB = 13  # occupancy
+    SLOW = 14  # slow states follow
+
+
+class Status(IntEnum):
+    """Why the simulation of a patient ended, or failed. Values from FAILED_RATE on are failures."""
+
+    RUNNING = 0
+    DEAD = 1
+    HORIZON = 2
+    NOT_ENROLLED_DEAD = 3
+    NOT_ENROLLED_NO_PROGRESSION = 4
+    FAILED_RATE = 10  # a net rate was not finite
+    FAILED_BURDEN = 11  # a burden was not finite
+    FAILED_EXPOSURE = 12  # a concentration was negative or not finite
+
+
+FIRST_FAILURE = 10
+
+
+class ReceptorArrays(NamedTuple):
+    """`signalling.receptors.ReceptorLayer` as plain arrays for the kernel."""
+
+    dimer_first: Index
+    dimer_second: Index
+    channel_dimer: Index
+    channel_ligand: Index
+    channel_strength: Array
+    channel_block: Array
+    downregulation: Array
+    pi3k: Array  # already divided by the reference cell's recruitment
+    ras: Array
+
+
+class NetworkArrays(NamedTuple):
+    """`signalling.network.Network` as plain arrays for the kernel."""
+
+    n_inputs: int
+    half_saturated: Index
+    reaction_start: Index
+    reaction_weight: Array
+    activator_start: Index
+    activator_hill: Index
+    inhibitor_start: Index
+    inhibitor_hill: Index
+    inhibitor_weight: Array
+    hill_source: Index
+    hill_n: Array
+    hill_beta: Array
+    hill_kappa: Array
+    first_hill: Index  # (nodes + 1,) Hill evaluations that become possible after each node
+    slow_receptor: Index
+    slow_input: Index
+    slow_gain: Array
+    slow_tau: Array  # day
+    out_proliferation: int
+    out_apoptosis: int
+    out_survival: int
+    out_adaptation: int
+
+
+class Constants(NamedTuple):
+    """Scalars of the tumour, observation and death layers."""
+
+    cell_cycle_reference: float  # network value in the untreated reference cell
+    bim_reference: float
+    turnover: float  # loss rate in units of the net growth rate
+    apoptosis_kill: float  # 1/day per unit apoptotic drive
+    effector_kill: float  # 1/day
+    fc_half: float  # 1e6 Fc/cell
+    fc_weight_pertuzumab: float  # 1
+    chemo_synergy: float  # 1
+    chemo_cycle_exponent: float  # 1
+    line_tolerance: float  # 1 per earlier chemotherapy line
+    mdr_factor: float  # remaining kill in a multidrug-resistant clone
+    log_floor: float  # ln cells
+    replenish: float  # ln of the smallest fraction of the initial clone
+    kd_trastuzumab: float  # mg/L of interstitial antibody at half occupancy
+    kd_pertuzumab: float  # mg/L
+    tumour_partition: float  # interstitium / plasma
+    cns_partition_antibody: float  # CNS / extracranial tumour
+    new_lesion_hazard: float  # 1/day at the initial burden
+    new_lesion_exponent: float
+    death_hazard: float  # 1/day at the reference burden
+    death_exponent: float
+    death_reference: float  # ln cells
+    cns_death_weight: float
+    cns_death_reference: float  # ln cells
+    cns_seed_hazard: float  # 1/day at 1e10 cells
+    cns_seed_exponent: float
+    cns_effector: float  # effector kill in the CNS relative to elsewhere
+    cns_detectable: float  # ln cells
+    cns_local_log_kill: float  # ln
+    cns_seed_cells: float  # ln cells
+    scan_error: float  # SD of ln(sum)
+    measurable_floor: float  # mm
+    line_gap_weeks: float  # weeks between progression and next line
+
+
+class CloneArrays(NamedTuple):
+    """Clones of the tumour: which signalling genotype each has, its cost and its chemotherapy resistance."""
+
+    genotype: Index  # (clones,)
+    cost: Array  # (clones,)
+    mdr: Array  # (clones,) 0 or 1
+    her2_factor: Array  # (genotypes,)
+    egfr_factor: Array
+    bypass_added: Array
+    pten_factor: Array
+    pik3ca_added: Array
+    p95_share: Array  # share of HER2 without extracellular domain, at least
+
+
+class RegimenArrays(NamedTuple):
+    """Regimens: what is given in each week of a line; the first axis counts regimens, the second drugs."""
+
+    loading: Array  # amount of the very first dose; 0 where there is none
+    amount: Array  # amount per dose
+    unit: Index  # 0 mg, 1 mg/kg, 2 mg/m2
+    cycle_weeks: Index  # length of the cycle, 0 where the drug is not given
+    doses_in_week: Array  # (regimens, drugs, weeks of the cycle)
+    max_cycles: Array  # cycles given at most
+    scan_weeks: Index  # (regimens,)
+    is_chemo: Index  # (regimens,)
+
+
+class DrugArrays(NamedTuple):
+    """Drugs the engine gives: antibodies by occupancy, cytotoxics by effect-site exposure."""
+
+    antibody: Index  # (drugs,) 0 trastuzumab, 1 pertuzumab, -1 otherwise
+    cytotoxic: Index  # (drugs,) index into the cytotoxic arrays, -1 otherwise
+    kill: Array  # (cytotoxics,) 1/day at reference exposure
+    mdr_exponent: Array  # (cytotoxics,)
+    ke0: Array  # (cytotoxics,) 1/day
+    cns_partition: Array  # (cytotoxics,)
+
+
+class CourseArrays(NamedTuple):
+    """Which regimen each line uses: prior lines, the trial arm, then later lines by probability."""
+
+    entry_line: int  # number of prior lines
+    prior_regimen: Index  # (prior lines,)
+    trial_regimen: int
+    later_probability: Array  # (later lines, options) cumulative; the rest is no further therapy
+    later_regimen: Index  # (later lines, options)
+    horizon_weeks: int  # after entry into the trial
+    prior_limit_weeks: int  # a prior line that lasts longer ends the simulation: not enrolled
+
+
+class Outcome(IntEnum):
+    """Rows of the result array; times in days from entry into the trial line."""
+
+    PROGRESSION = 0  # scan-dated RECIST progression, inf if none
+    DEATH = 1  # inf if none before the horizon
+    NEW_LESION = 2  # onset of the first new lesion in the trial line, inf if none
+    CNS_PROGRESSION = 3  # first CNS progression, inf if none
+    CNS_FIRST = 4  # 1 if CNS was the only site of first progression
+    BEST_SUM = 5  # smallest observed sum / baseline, 1 if never scanned
+    CONFIRMED_RESPONSE = 6  # day of first visit of a confirmed response, inf if none
+    UNCONFIRMED_RESPONSE = 7
+    LINES = 8  # lines started, trial line and later
+    LAST_SEEN = 9  # end of follow-up by the engine
+    BASELINE_SUM = 10  # mm, observed
+    LOG_BURDEN_END = 11  # ln cells when the simulation ended
+    CHEMO_CYCLES = 12  # cycles of chemotherapy in the trial line
+    STATUS = 13
+    LOG_BURDEN_ENTRY = 14  # ln cells at entry into the trial line
+    RESISTANT_AT_PROGRESSION = 15  # share of cells outside clone 0 at progression, NaN if none
+    ENTRY_DAY = 16  # day of entry since the first metastatic therapy
+
+
+N_OUTCOMES = len(Outcome)

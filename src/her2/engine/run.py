@@ -1,0 +1,178 @@
+"""Run the kernel over a cohort: blocks of lanes spread over threads, results in patient order.
+
+Blocks are independent and their random numbers keyed, so that the digits do not depend on the number of threads or
+on how patients are cut into blocks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from her2.engine.kernel import simulate_block
+from her2.engine.layout import (
+    FIRST_FAILURE,
+    LANES,
+    MAX_LINES,
+    MAX_VISITS,
+    N_OUTCOMES,
+    CourseArrays,
+    Outcome,
+    RegimenArrays,
+    Status,
+)
+from her2.model import Model
+from her2.patients.sample import Cohort
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What happened to each patient; the patient axis last.
+
+    Attributes
+    ----------
+    patient : (patients,) ids
+    outcomes : (outcomes, patients), rows of `engine.layout.Outcome`; days from entry into the trial line
+    sums : (visits, patients) observed sums of diameters in the trial line, mm; NaN where not scanned
+    line_starts : (lines, patients) day on which each line started, NaN if never
+    line_regimens : (lines, patients) regimen of each line, -1 for supportive care or never
+    """
+
+    patient: NDArray[np.int64]
+    outcomes: Array
+    sums: Array
+    line_starts: Array
+    line_regimens: NDArray[np.int64]
+
+    def __getitem__(self, row: Outcome) -> Array:
+        return np.asarray(self.outcomes[int(row)])
+
+    @property
+    def status(self) -> NDArray[np.int64]:
+        """Status of every patient (`engine.layout.Status`)."""
+        return self.outcomes[int(Outcome.STATUS)].astype(np.int64)
+
+    @property
+    def failed(self) -> NDArray[np.int64]:
+        """Ids of the patients whose simulation failed."""
+        return self.patient[self.status >= FIRST_FAILURE]
+
+    @property
+    def enrolled(self) -> NDArray[np.bool_]:
+        """Patients who reached the trial line."""
+        return (self.status == Status.DEAD) | (self.status == Status.HORIZON)
+
+    def counts(self) -> dict[str, int]:
+        """Patients by status; the sum is the number of patients."""
+        return {Status(s).name.lower(): int(np.sum(self.status == s)) for s in np.unique(self.status)}
+
+    def take(self, index: NDArray[np.int64]) -> Followed:
+        """These patients, by position."""
+        return Followed(
+            self.patient[index],
+            self.outcomes[:, index],
+            self.sums[:, index],
+            self.line_starts[:, index],
+            self.line_regimens[:, index],
+        )
+
+    def digest(self) -> str:
+        """BLAKE2b digest over patients in the order of their ids: equal digits give equal digests."""
+        order = np.argsort(self.patient, kind="stable")
+        h = hashlib.blake2b(digest_size=16)
+        h.update(np.ascontiguousarray(self.patient[order]).tobytes())
+        for table in (self.outcomes, self.sums, self.line_starts):
+            # one bit pattern for NaN
+            clean = np.where(np.isnan(table), np.nan, table)[:, order] + 0.0
+            h.update(np.ascontiguousarray(clean).tobytes())
+        h.update(np.ascontiguousarray(self.line_regimens[:, order]).tobytes())
+        return h.hexdigest()
+
+
+def follow(
+    model: Model,
+    cohort: Cohort,
+    patients: NDArray[np.int64],
+    regimens: RegimenArrays,
+    course: CourseArrays,
+    max_cycles: Array,
+    dose_factor: Array,
+    seed: int,
+    *,
+    null_model: bool = False,
+    jobs: int = 1,
+    on_block: Callable[[int], None] | None = None,
+) -> Followed:
+    """Follow every patient of a cohort on one course.
+
+    Parameters
+    ----------
+    patients : (patients,) ids, the keys of the random numbers
+    max_cycles, dose_factor : (drugs, patients) in the trial line
+    seed : of events, scans and later lines
+    null_model : drug effects by addition, without the signalling layer
+    jobs : threads
+    on_block : called with the number of patients done, for a progress bar
+    """
+    n = cohort.n
+    outcomes = np.empty((N_OUTCOMES, n))
+    sums = np.empty((MAX_VISITS, n))
+    starts = np.empty((MAX_LINES, n))
+    lines = np.empty((MAX_LINES, n), dtype=np.int64)
+
+    def block(first: int) -> int:
+        last = min(first + LANES, n)
+        # a block that is not full is filled up with copies of its last patient, which are thrown away
+        index = np.minimum(np.arange(first, first + LANES), n - 1)
+        o = np.empty((N_OUTCOMES, LANES))
+        s = np.empty((MAX_VISITS, LANES))
+        t = np.empty((MAX_LINES, LANES))
+        r = np.empty((MAX_LINES, LANES), dtype=np.int64)
+        simulate_block(
+            seed,
+            np.ascontiguousarray(patients[index]),
+            np.ascontiguousarray(cohort.attributes[:, index]),
+            np.ascontiguousarray(cohort.antibody_pk[:, :, index]),
+            np.ascontiguousarray(cohort.cytotoxic_scale[:, index]),
+            np.ascontiguousarray(cohort.sensitivity[:, index]),
+            np.ascontiguousarray(max_cycles[:, index]),
+            np.ascontiguousarray(dose_factor[:, index]),
+            model.receptor_arrays,
+            model.network_arrays,
+            model.constants,
+            model.clones,
+            regimens,
+            model.drugs,
+            course,
+            null_model,
+            o,
+            s,
+            t,
+            r,
+        )
+        width = last - first
+        outcomes[:, first:last] = o[:, :width]
+        sums[:, first:last] = s[:, :width]
+        starts[:, first:last] = t[:, :width]
+        lines[:, first:last] = r[:, :width]
+        return width
+
+    begins = range(0, n, LANES)
+    if jobs <= 1 or n <= LANES:
+        for first in begins:
+            done = block(first)
+            if on_block is not None:
+                on_block(done)
+    else:
+        with ThreadPoolExecutor(max_workers=jobs) as pool:
+            for done in pool.map(block, begins):
+                if on_block is not None:
+                    on_block(done)
+    return Followed(patients.astype(np.int64), outcomes, sums, starts, lines)

@@ -1,0 +1,334 @@
+"""Read the record: the files under `data/` that ship with the package, and the user's own beside them.
+
+YAML is read with the safe loader, with limits on size and depth; nothing in a file is ever run. Every error names
+the file, the field, what was expected and what came.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from her2.errors import RecordError, nearest, unknown
+from her2.evidence.schema import (
+    Agent,
+    Claim,
+    ClaimFile,
+    Conflict,
+    ConflictFile,
+    ExcludedFile,
+    ExcludedNumber,
+    Mechanism,
+    MechanismFile,
+    Parameter,
+    ParameterFile,
+    Population,
+    Rule,
+    Source,
+    Study,
+)
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+USER_VARIABLE = "HER2_RECORD"
+"""Environment variable with the folder of the user's own record; its files are marked as the user's."""
+MAX_BYTES = 5_000_000
+MAX_DEPTH = 40
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_yaml(path: Path) -> Any:
+    """One YAML document; the safe loader with limits.
+
+    Raises
+    ------
+    her2.errors.RecordError
+        Missing, too large, too deep, with duplicate keys, or not YAML; the text names file and line.
+    """
+    import yaml
+
+    name = show_path(path)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise RecordError(
+                f"{name}: larger than {MAX_BYTES // 1_000_000} MB; a record file is text of a few kB"
+            )
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise RecordError(f"{name}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+    except IsADirectoryError as error:
+        raise RecordError(f"{name}: is a folder; expected a YAML file") from error
+    except OSError as error:
+        raise RecordError(f"{name}: cannot be read ({error.strerror})") from error
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    class Loader(base):  # type: ignore[misc]
+        """Safe loader that refuses duplicate keys."""
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            seen: set[Any] = set()
+            for key_node, _ in node.value:
+                key = self.construct_object(key_node, deep=True)
+                if isinstance(key, (dict, list)):
+                    raise RecordError(
+                        f"{name}, line {key_node.start_mark.line + 1}: a key must be a plain word"
+                    )
+                if key in seen:
+                    raise RecordError(f"{name}, line {key_node.start_mark.line + 1}: key '{key}' given twice")
+                seen.add(key)
+            return super().construct_mapping(node, deep)
+
+    try:
+        _check_events(yaml.parse(text, Loader=base), name)
+        return yaml.load(text, Loader=Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark is not None else ""
+        problem = getattr(error, "problem", None) or str(error)
+        raise RecordError(f"{name}{place}: not valid YAML ({problem})") from error
+    except (ValueError, RecursionError) as error:
+        raise RecordError(f"{name}: not valid YAML ({error})") from error
+
+
+def _check_events(events: Any, name: str) -> None:
+    """Refuse aliases (a small file can expand without end) and deep nesting before anything is built."""
+    import yaml
+
+    depth = 0
+    for event in events:
+        if isinstance(event, yaml.AliasEvent):
+            raise RecordError(f"{name}, line {event.start_mark.line + 1}: YAML aliases are not accepted")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise RecordError(
+                    f"{name}, line {event.start_mark.line + 1}: nested deeper than {MAX_DEPTH} levels"
+                )
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def show_path(path: Path) -> str:
+    """Path as shown to the user: relative to the shipped record, or as given."""
+    try:
+        return str(path.resolve().relative_to(DATA))
+    except ValueError:
+        return str(path)
+
+
+def parse(model: type[Model], data: Any, where: str) -> Model:
+    """Data as an entry of the record, or a `RecordError` with field, expectation and nearest valid key."""
+    if not isinstance(data, dict):
+        raise RecordError(f"{where}: expected a mapping of keys to values, got {type(data).__name__}")
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise RecordError(describe_errors(model, error, where)) from error
+
+
+def describe_errors(model: type[BaseModel], error: ValidationError, where: str) -> str:
+    """First findings of a validation error as one message."""
+    parts = []
+    for item in error.errors()[:5]:
+        field = ".".join(str(x) for x in item["loc"]) or "(file)"
+        if item["type"] == "extra_forbidden":
+            valid = _keys_at(model, item["loc"][:-1])
+            name = str(item["loc"][-1])
+            parts.append(f"{field}: unknown key '{name}'{nearest(name, valid)} (valid: {', '.join(valid)})")
+        elif item["type"] == "missing":
+            parts.append(f"{field}: required, but missing")
+        else:
+            came = repr(item["input"])
+            parts.append(f"{field}: {item['msg']}; got {came[:80]}")
+    more = len(error.errors()) - 5
+    if more > 0:
+        parts.append(f"and {more} more")
+    return f"{where}, " + "; ".join(parts)
+
+
+def _keys_at(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
+    """Valid keys of the model at a location inside an entry."""
+    current: Any = model
+    for step in loc:
+        if isinstance(step, int):
+            continue
+        field = getattr(current, "model_fields", {}).get(step)
+        if field is None:
+            return []
+        current = _inner_model(field.annotation)
+    return sorted(f.alias or k for k, f in getattr(current, "model_fields", {}).items())
+
+
+def _inner_model(annotation: Any) -> Any:
+    """The entry type inside Optional, tuple or dict annotations."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _inner_model(argument)
+        if found is not None:
+            return found
+    return None
+
+
+def user_folder() -> Path | None:
+    """Folder of the user's own record, if one is set."""
+    folder = os.environ.get(USER_VARIABLE)
+    return Path(folder) if folder else None
+
+
+def files_of(kind: str) -> Iterator[Path]:
+    """Files of one kind, the shipped ones first, each folder sorted."""
+    for base in (DATA, user_folder()):
+        if base is not None and (base / kind).is_dir():
+            yield from sorted((base / kind).rglob("*.yaml"))
+
+
+def find_file(kind: str, name: str) -> Path:
+    """File of an entry by id (its path inside the kind's folder), the user's before the shipped.
+
+    Raises
+    ------
+    her2.errors.UnknownNameError
+        With the valid names and the nearest.
+    """
+    found = {p.stem: p for p in files_of(kind)}
+    if name not in found:
+        raise unknown(kind.rstrip("s"), name, found)
+    return found[name]
+
+
+@lru_cache(maxsize=4)
+def _parameters(_user: str | None) -> dict[str, Parameter]:
+    result: dict[str, Parameter] = {}
+    for path in files_of("parameters"):
+        entry = parse(ParameterFile, read_yaml(path), show_path(path))
+        for parameter in entry.parameters:
+            if parameter.id in result:
+                raise RecordError(f"{show_path(path)}: parameter '{parameter.id}' is declared twice")
+            result[parameter.id] = parameter
+    return result
+
+
+def load_parameters() -> dict[str, Parameter]:
+    """All parameters of the model, by id."""
+    return _parameters(os.environ.get(USER_VARIABLE))
+
+
+@lru_cache(maxsize=1024)
+def _one(model: type[Any], kind: str, name: str, _user: str | None) -> Any:
+    path = find_file(kind, name)
+    entry = parse(model, read_yaml(path), show_path(path))
+    if entry.id != name:
+        raise RecordError(f"{show_path(path)}, id: '{entry.id}' does not match the file name '{name}'")
+    return entry
+
+
+def load_agent(name: str) -> Agent:
+    """One agent of the record."""
+    agent = _one(Agent, "agents", name, os.environ.get(USER_VARIABLE))
+    assert isinstance(agent, Agent)
+    return agent
+
+
+def load_study(name: str) -> Study:
+    """One study of the record with its printed figures."""
+    study = _one(Study, "studies", name, os.environ.get(USER_VARIABLE))
+    assert isinstance(study, Study)
+    return study
+
+
+def load_population(name: str) -> Population:
+    """One population recipe."""
+    population = _one(Population, "populations", name, os.environ.get(USER_VARIABLE))
+    assert isinstance(population, Population)
+    return population
+
+
+def load_sources() -> dict[str, Source]:
+    """All sources, by id."""
+    result: dict[str, Source] = {}
+    for path in files_of("sources"):
+        data = read_yaml(path)
+        for item in data["sources"] if isinstance(data, dict) and "sources" in data else [data]:
+            source = parse(Source, item, show_path(path))
+            result[source.id] = source
+    return result
+
+
+def load_claims() -> dict[str, Claim]:
+    """All claims, by id."""
+    result: dict[str, Claim] = {}
+    for path in files_of("claims"):
+        for claim in parse(ClaimFile, read_yaml(path), show_path(path)).claims:
+            if claim.id in result:
+                raise RecordError(f"{show_path(path)}: claim '{claim.id}' is declared twice")
+            result[claim.id] = claim
+    return result
+
+
+def load_mechanisms() -> dict[str, Mechanism]:
+    """All mechanisms, by id."""
+    return _members("mechanisms", "mechanism", MechanismFile, lambda f: f.mechanisms)
+
+
+def load_conflicts() -> dict[str, Conflict]:
+    """All conflicts, by id."""
+    return _members("conflicts", "conflict", ConflictFile, lambda f: f.conflicts)
+
+
+def load_agents() -> dict[str, Agent]:
+    """All agents, by id; the user's replace shipped ones of the same name."""
+    return {p.stem: load_agent(p.stem) for p in files_of("agents")}
+
+
+def load_studies() -> dict[str, Study]:
+    """All studies with their printed figures, by id; the user's replace shipped ones of the same name."""
+    return {p.stem: load_study(p.stem) for p in files_of("studies")}
+
+
+def load_rules() -> dict[str, Rule]:
+    """All treatment rules, by id, executable or not."""
+    result: dict[str, Rule] = {}
+    for path in files_of("rules"):
+        rule = parse(Rule, read_yaml(path), show_path(path))
+        if rule.id in result:
+            raise RecordError(f"{show_path(path)}: rule '{rule.id}' is declared twice")
+        result[rule.id] = rule
+    return result
+
+
+def load_excluded() -> tuple[ExcludedNumber, ...]:
+    """Numbers of the reviews that are no figures, each with the reason."""
+    return tuple(
+        number
+        for path in files_of("excluded")
+        for number in parse(ExcludedFile, read_yaml(path), show_path(path)).numbers
+    )
+
+
+def _members(
+    kind: str, word: str, model: type[Any], members: Callable[[Any], Iterable[Any]]
+) -> dict[str, Any]:
+    """Members of all files of a kind by id, each id once."""
+    result: dict[str, Any] = {}
+    for path in files_of(kind):
+        for item in members(parse(model, read_yaml(path), show_path(path))):
+            if item.id in result:
+                raise RecordError(f"{show_path(path)}: {word} '{item.id}' is declared twice")
+            result[item.id] = item
+    return result
+
+
+def load_network(name: str) -> Any:
+    """A network file (receptors, pathway, clones) as plain data; its names are checked when it is compiled."""
+    return read_yaml(find_file("network", name))
+
+
+def canonical_values() -> dict[str, float]:
+    """Value of every parameter in its own unit, by id."""
+    return {k: p.value for k, p in load_parameters().items()}

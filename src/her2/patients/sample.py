@@ -1,0 +1,322 @@
+"""Draw virtual patients: biology, burden, frailty, body, pharmacokinetics; each number keyed by patient and purpose.
+
+A patient is the same in every trial and every arm of one seed. The order of the random indices below is part of the
+model: a new attribute takes a new index, an old one is never reused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from her2.engine.layout import N_ATTRIBUTES, Attribute
+from her2.engine.rng import Purpose, exp_of, normals, uniforms
+from her2.evidence.schema import Agent, Population
+from her2.model import LN10, Model
+from her2.units import check_unit
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Virtual patients as arrays, the patient axis last.
+
+    Attributes
+    ----------
+    first_id : id of the first patient; ids are consecutive
+    attributes : (attributes, patients), rows of `engine.layout.Attribute`
+    antibody_pk : (antibodies, 6, patients) clearance, Vc, Q, Vp, Vmax, Km in L/day, L, mg/day, mg/L
+    cytotoxic_scale : (cytotoxics, patients) effect-site rise per mg, relative to the reference exposure
+    sensitivity : (cytotoxics, patients)
+    cycles_normal : (patients,) standard normal behind the number of chemotherapy cycles
+    event_uniform : (events, patients) uniform numbers behind adverse events
+    """
+
+    first_id: int
+    attributes: Array
+    antibody_pk: Array
+    cytotoxic_scale: Array
+    sensitivity: Array
+    cycles_normal: Array
+    event_uniform: Array
+
+    @property
+    def n(self) -> int:
+        """Number of patients."""
+        return int(self.attributes.shape[1])
+
+    def take(self, index: NDArray[np.int64]) -> Cohort:
+        """The patients at these positions (ids are then no longer consecutive: keep them yourself)."""
+        return Cohort(
+            first_id=-1,
+            attributes=np.ascontiguousarray(self.attributes[:, index]),
+            antibody_pk=np.ascontiguousarray(self.antibody_pk[:, :, index]),
+            cytotoxic_scale=np.ascontiguousarray(self.cytotoxic_scale[:, index]),
+            sensitivity=np.ascontiguousarray(self.sensitivity[:, index]),
+            cycles_normal=self.cycles_normal[index],
+            event_uniform=np.ascontiguousarray(self.event_uniform[:, index]),
+        )
+
+
+N_EVENTS = 16
+_PK_ROWS = ("clearance", "central_volume", "intercompartmental_clearance", "peripheral_volume", "vmax", "km")
+
+
+def population_values(model: Model, recipe: Population | None) -> dict[str, float]:
+    """Parameter values with those of a population recipe in place of the defaults.
+
+    Raises
+    ------
+    her2.errors.RecordError, her2.errors.UnknownNameError
+        If the recipe names a parameter that does not exist or gives another unit.
+    """
+    values = dict(model.values)
+    if recipe is None:
+        return values
+    from her2.errors import RecordError, unknown
+    from her2.evidence.load import load_parameters
+
+    parameters = load_parameters()
+    for name, item in recipe.values.items():
+        full = name if name.startswith("population.") else f"population.{name}"
+        if full not in values:
+            options = [k.removeprefix("population.") for k in values if k.startswith("population.")]
+            raise unknown("population value", name, options, f"populations/{recipe.id}.yaml")
+        unit = parameters[full].unit
+        check_unit(item.unit, f"populations/{recipe.id}.yaml, {name}")
+        if item.unit != unit:
+            raise RecordError(f"populations/{recipe.id}.yaml, {name}: unit '{item.unit}', expected '{unit}'")
+        values[full] = item.value
+    return values
+
+
+def sample_cohort(model: Model, values: Mapping[str, float], seed: int, first: int, n: int) -> Cohort:
+    """Draw patients `first` to `first + n - 1`.
+
+    Parameters
+    ----------
+    values : every parameter, with a recipe's replacements (`population_values`).
+    seed : of the patients; another seed gives other patients.
+    """
+    p = {k.removeprefix("population."): v for k, v in values.items() if k.startswith("population.")}
+
+    def z(index: int) -> Array:
+        return np.asarray(normals(seed, first, n, int(Purpose.ATTRIBUTE), index))
+
+    def u(index: int) -> Array:
+        return np.asarray(uniforms(seed, first, n, int(Purpose.ATTRIBUTE), index))
+
+    def lognormal(median: float, log_sd: float, index: int) -> Array:
+        return median * np.asarray(exp_of(log_sd * z(index)))
+
+    a = np.zeros((N_ATTRIBUTES, n))
+    sd = p["receptor_log_sd"]
+    er_positive = u(8) < p["er_positive"]
+    a[Attribute.EGFR] = lognormal(values["receptors.reference_egfr"], p["egfr_sd_factor"] * sd, 0)
+    a[Attribute.HER2] = lognormal(values["receptors.reference_her2"], p["her2_sd_factor"] * sd, 1)
+    a[Attribute.HER3] = lognormal(values["receptors.reference_her3"], sd, 2)
+    p95 = p["p95_share_low"] + (p["p95_share_high"] - p["p95_share_low"]) * u(4)
+    a[Attribute.P95_SHARE] = np.where(u(3) < p["p95_positive"], p95, values["receptors.reference_p95_share"])
+    a[Attribute.EGF] = lognormal(values["receptors.reference_egf"], sd, 5)
+    a[Attribute.HEREGULIN] = lognormal(values["receptors.reference_heregulin"], p["heregulin_sd_factor"] * sd, 6)
+    a[Attribute.BYPASS] = lognormal(p["bypass_median"], p["bypass_sd_factor"] * sd, 7)
+    a[Attribute.PIK3CA] = u(9) < p["pik3ca_mutant"]
+    a[Attribute.PTEN] = np.where(u(10) < p["pten_low"], p["pten_low_activity"], 1.0)
+    a[Attribute.ER] = np.where(er_positive, lognormal(1.0, p["er_log_sd"], 11), 0.0)
+    a[Attribute.ER_POSITIVE] = er_positive
+    a[Attribute.CYCLIN_E] = u(12) < p["cyclin_e_amplified"]
+    a[Attribute.BIM] = lognormal(1.0, p["bim_log_sd"], 13)
+    addicted, independent = p["addicted_share"], p["independent_share"]
+    # both shares are free; their sum may not exceed one
+    total = max(1.0, addicted + independent)
+    dependence = u(14)
+    a[Attribute.INDEPENDENT] = np.where(
+        dependence < addicted / total,
+        p["addicted_level"],
+        np.where(dependence < (addicted + independent) / total, p["independent_level"], p["partly_level"]),
+    )
+    genotype = u(15)
+    fcgr = np.where(
+        genotype < p["fcgr3a_vv"],
+        p["effector_vv"],
+        np.where(genotype < p["fcgr3a_vv"] + p["fcgr3a_vf"], 1.0, p["effector_ff"]),
+    )
+    a[Attribute.EFFECTOR] = fcgr * lognormal(1.0, p["til_log_sd"], 16)
+    a[Attribute.GROWTH] = lognormal(values["tumour.growth"], values["tumour.growth_log_sd"], 17) * np.where(
+        er_positive, values["tumour.growth_er_factor"], 1.0
+    )
+    a[Attribute.LOG_BURDEN] = values["tumour.burden_log10"] * LN10 + values["tumour.burden_log_sd"] * z(18)
+    ecog = u(19) < p["ecog_1"]
+    a[Attribute.ECOG] = ecog
+    a[Attribute.FRAILTY] = lognormal(1.0, values["death.frailty_log_sd"], 20) * np.where(
+        ecog, math.exp(values["death.ecog_log"]), 1.0
+    )
+    third = (a[Attribute.LOG_BURDEN] - values["tumour.burden_log10"] * LN10) / 3.0
+    a[Attribute.BASELINE_SUM] = np.clip(
+        values["observation.baseline_sum"]
+        * np.asarray(exp_of(0.5 * third + values["observation.baseline_sum_log_sd"] * z(21))),
+        10.0,
+        500.0,
+    )
+    seeded = u(22) < values["cns.seeded_share"]
+    a[Attribute.CNS_SEED] = np.where(seeded, u(23) * values["cns.seed_log10_max"] * LN10 + 1e-9, -99.0)
+    height = p["height_mean"] + p["height_sd"] * z(24)
+    weight = lognormal(p["weight_median"], p["weight_log_sd"], 25)
+    a[Attribute.WEIGHT] = weight
+    a[Attribute.BSA] = np.sqrt(height * weight / 3600.0)
+    age = np.clip(p["age_mean"] + p["age_sd"] * z(26), 22.0, 89.0)
+    a[Attribute.AGE] = age
+    a[Attribute.BACKGROUND_DEATH] = values["death.background"] * np.asarray(
+        exp_of(values["death.background_per_decade"] * (age - 54.0) / 10.0)
+    )
+    a[Attribute.VISCERAL] = u(27) < p["visceral"]
+    liver = (u(28) < p["liver"] / max(p["visceral"], 1e-9)) & (a[Attribute.VISCERAL] > 0)
+    a[Attribute.LIVER] = liver
+    adjuvant_t = u(29) < p["adjuvant_trastuzumab"]
+    a[Attribute.ADJUVANT_TRASTUZUMAB] = adjuvant_t
+    # adjuvant trastuzumab was given with or after chemotherapy
+    share = (p["adjuvant_chemotherapy"] - p["adjuvant_trastuzumab"]) / max(1.0 - p["adjuvant_trastuzumab"], 1e-9)
+    adjuvant_c = adjuvant_t | (u(30) < share)
+    a[Attribute.ADJUVANT_CHEMOTHERAPY] = adjuvant_c
+    _clone_fractions(model, values, a, adjuvant_t, seed, first, n)
+
+    albumin = np.clip(p["albumin_mean"] + p["albumin_sd"] * z(31), 2.0, 6.0)
+    # lean body weight of women, Janmahasatian 2005; height in cm
+    bmi = weight / (height / 100.0) ** 2
+    covariates = {
+        "weight": weight,
+        "lean_body_weight": 9270.0 * weight / (8780.0 + 244.0 * bmi),
+        "albumin": albumin,
+        "liver": liver,
+        "age": age,
+    }
+    pk, scale = _pharmacokinetics(model, values, covariates, z)
+    shared = z(40)
+    rho = p["chemo_correlation"]
+    sensitivity = np.empty((len(model.cytotoxics), n))
+    tolerance = values["tumour.line_tolerance"] * p["adjuvant_chemo_tolerance"] * adjuvant_c
+    for k, agent in enumerate(model.cytotoxics):
+        own = z(41 + _class_index(agent))
+        log_sensitivity = p["chemo_log_sd"] * (math.sqrt(rho) * shared + math.sqrt(1.0 - rho) * own)
+        taxane = agent.engine is not None and agent.engine.cytotoxic_class == "taxane"
+        sensitivity[k] = exp_of(log_sensitivity - (tolerance if taxane else 0.0))
+    events = np.stack(
+        [np.asarray(uniforms(seed, first, n, int(Purpose.ARM_ATTRIBUTE), 1 + e)) for e in range(N_EVENTS)]
+    )
+    return Cohort(
+        first_id=first,
+        attributes=a,
+        antibody_pk=pk,
+        cytotoxic_scale=scale,
+        sensitivity=sensitivity,
+        cycles_normal=np.asarray(normals(seed, first, n, int(Purpose.ARM_ATTRIBUTE), 0)),
+        event_uniform=events,
+    )
+
+
+def _class_index(agent: Agent) -> int:
+    assert agent.engine is not None
+    return ("taxane", "vinca", "fluoropyrimidine", "anthracycline").index(agent.engine.cytotoxic_class or "taxane")
+
+
+def _clone_fractions(
+    model: Model, values: Mapping[str, float], a: Array, adjuvant: NDArray[np.bool_], seed: int, first: int, n: int
+) -> None:
+    """ln fraction of every resistant clone before the first line, with a shared part in each patient."""
+    spread = values["tumour.clone_fraction_log10_sd"]
+    shared = math.sqrt(values["tumour.clone_fraction_shared"])
+    own = math.sqrt(1.0 - values["tumour.clone_fraction_shared"])
+    z0 = np.asarray(normals(seed, first, n, int(Purpose.CLONE), 0))
+    log10 = np.empty((len(model.clone_names), n))
+    for k, kind in enumerate(model.clone_fraction_kinds):
+        if k == 0:
+            continue
+        z = np.asarray(normals(seed, first, n, int(Purpose.CLONE), k))
+        median = values["tumour.mdr_fraction_log10"] if kind == "mdr" else values["tumour.clone_fraction_log10"]
+        log10[k] = median + spread * (shared * z0 + own * z)
+        if kind in ("clone", "double"):
+            log10[k] += np.where(adjuvant, values["tumour.adjuvant_selection"] / LN10, 0.0)
+    names = model.clone_names
+    for k, kind in enumerate(model.clone_fraction_kinds):
+        if kind == "double":
+            parent = names.index("bypass" if names[k].startswith("bypass") else "pi3k_hit")
+            rarer = np.minimum(log10[parent], log10[names.index("mdr")])
+            log10[k] = rarer + values["tumour.double_clone_log10"]
+    for k in range(1, len(names)):
+        # no resistant clone makes up more than a tenth of an untreated tumour
+        a[int(Attribute.CLONE_FRACTION) + k - 1] = np.minimum(log10[k], -1.0) * LN10
+
+
+def _pharmacokinetics(
+    model: Model, values: Mapping[str, float], covariates: Mapping[str, Any], z: Any
+) -> tuple[Array, Array]:
+    """Individual antibody parameters and effect-site scales of the cytotoxics."""
+    n = covariates["weight"].size
+    antibody = np.zeros((2, 6, n))
+    antibody[:] = np.array([0.2, 3.0, 0.5, 3.0, 0.0, 1.0])[None, :, None]  # an antibody that is never given
+    scale = np.zeros((len(model.cytotoxics), n))
+    ke0 = values["distribution.effect_site_rate"]
+    # each agent's parameters have random indices of their own, by name, so that adding an agent changes no other
+    for agent in model.agents:
+        assert agent.pharmacokinetics is not None and agent.engine is not None
+        individual = individual_pk(agent, covariates, z)
+        if agent.engine.slot is not None:
+            row = ("trastuzumab", "pertuzumab").index(agent.engine.slot)
+            for k, name in enumerate(_PK_ROWS):
+                if name in individual:
+                    antibody[row, k] = individual[name]
+        else:
+            role = agent.engine
+            assert role.reference_dose and role.reference_interval and role.reference_body
+            typical = next(q.value for q in agent.pharmacokinetics.parameters if q.id == "clearance")
+            reference_auc = role.reference_dose * role.reference_body / typical
+            # one dose raises the effect site by AUC * ke0; the reference is one AUC per interval
+            k = [c.id for c in model.cytotoxics].index(agent.id)
+            scale[k] = ke0 * role.reference_interval / (individual["clearance"] * reference_auc)
+    return antibody, scale
+
+
+_PK_INDEX = {
+    "trastuzumab": 100,
+    "pertuzumab": 110,
+    "docetaxel": 120,
+    "capecitabine": 130,
+    "vinorelbine": 140,
+}
+
+
+def individual_pk(agent: Agent, covariates: Mapping[str, Any], z: Any) -> dict[str, Array]:
+    """Pharmacokinetic parameters of each patient: typical value, covariates, log-normal spread.
+
+    Parameters
+    ----------
+    covariates : weight (kg), lean_body_weight (kg), albumin (g/dL), liver (yes/no), age (year); each (patients,)
+    z : function from a random index to standard normal numbers (patients,)
+    """
+    pk = agent.pharmacokinetics
+    assert pk is not None
+    n = covariates["weight"].size
+    base = _PK_INDEX.get(agent.id, 200 + 10 * (sum(map(ord, agent.id)) % 1000))
+    omega = {q.id: math.sqrt(math.log1p(q.spread.cv**2)) if q.spread else 0.0 for q in pk.parameters}
+    eta = {q.id: z(base + k) if q.spread else np.zeros(n) for k, q in enumerate(pk.parameters)}
+    for pair in pk.correlations:
+        first, second = pair.between
+        rho = pair.covariance / (omega[first] * omega[second])
+        rho = min(max(rho, -0.95), 0.95)
+        eta[second] = rho * eta[first] + math.sqrt(1.0 - rho * rho) * eta[second]
+    result = {q.id: q.value * np.asarray(exp_of(omega[q.id] * eta[q.id])) for q in pk.parameters}
+    for effect in pk.covariates:
+        x = covariates[effect.covariate]
+        if effect.factor is not None:
+            factor = np.where(x, effect.factor, 1.0)
+        else:
+            assert effect.reference is not None and effect.exponent is not None
+            factor = (x / effect.reference) ** effect.exponent
+        result[effect.parameter] = result[effect.parameter] * factor
+    return result

@@ -1,0 +1,44 @@
+"""When a rule of the record applies: a small vocabulary of conditions, each a named test of the clinical state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from her2.errors import RecordError, nearest
+from her2.evidence.schema import Rule
+from her2.sequencing.state import ClinicalState
+
+_TESTS: dict[str, Callable[[ClinicalState, Any], bool]] = {
+    "setting": lambda s, v: s.setting == v,
+    "her2": lambda s, v: s.her2 == v,
+    "line": lambda s, v: s.line == int(v),
+    "line_at_least": lambda s, v: s.line >= int(v),
+    "line_at_most": lambda s, v: s.line <= int(v),
+    "had": lambda s, v: set(v) <= s.had,
+    "had_any": lambda s, v: bool(set(v) & s.had),
+    "had_not": lambda s, v: not set(v) & s.had,
+    "year_from": lambda s, v: s.year is None or s.year >= int(v),
+    "year_to": lambda s, v: s.year is None or s.year <= int(v),
+}
+
+CONDITIONS = tuple(_TESTS)
+"""Conditions a rule's `when` and `unless` may name."""
+
+
+def applies(rule: Rule, state: ClinicalState) -> bool:
+    """Whether all conditions of `when` hold and not all of a non-empty `unless`.
+
+    Raises
+    ------
+    her2.errors.RecordError
+        If the rule uses a condition outside the vocabulary.
+    """
+    for name in (*rule.when, *rule.unless):
+        if name not in _TESTS:
+            raise RecordError(
+                f"rule {rule.id}: unknown condition '{name}'{nearest(name, _TESTS)} (valid: {', '.join(_TESTS)})"
+            )
+    holds = all(_TESTS[name](state, wanted) for name, wanted in rule.when.items())
+    excepted = bool(rule.unless) and all(_TESTS[name](state, wanted) for name, wanted in rule.unless.items())
+    return holds and not excepted

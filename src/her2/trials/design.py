@@ -1,0 +1,388 @@
+"""Trial files: what they contain, how they are read, and what is refused.
+
+The built-in trials and a user's own are the same YAML; `her2 trial NAME --show` prints one.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from her2.errors import RecordError, unknown
+from her2.evidence.load import (
+    find_file,
+    load_agent,
+    load_parameters,
+    load_population,
+    parse,
+    read_yaml,
+    show_path,
+)
+from her2.evidence.schema import Entry, Finite, Identifier, Population, RecipeValue
+from her2.units import convert
+
+_QUANTITY = re.compile(r"^\s*([0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)\s*([A-Za-z0-9/%]+)\s*$")
+
+
+def _to_days(value: object) -> float:
+    """A text such as '9 week' in days."""
+    if not isinstance(value, str):
+        raise ValueError(f"expected a number with a unit such as '9 week', got {value!r}")
+    match = _QUANTITY.match(value)
+    if match is None:
+        raise ValueError(f"expected a number with a unit such as '9 week', got {value!r}")
+    unit = re.sub(r"^(day|week|month|year)s$", r"\1", match.group(2))
+    try:
+        days = convert(float(match.group(1)), unit, "day")
+    except RecordError as error:
+        raise ValueError(str(error).lstrip(": ")) from error
+    if not math.isfinite(days) or days <= 0:
+        raise ValueError(f"expected a positive time, got {value!r}")
+    return days
+
+
+def _to_rate(value: object) -> float:
+    """A text such as '0.03 1/year' in 1/day."""
+    if not isinstance(value, str) or len(value.split()) != 2:
+        raise ValueError(f"expected a rate with a unit such as '0.03 1/year', got {value!r}")
+    number, unit = value.split()
+    try:
+        rate = convert(float(number), unit, "1/day")
+    except RecordError as error:
+        raise ValueError(str(error).lstrip(": ")) from error
+    if not math.isfinite(rate) or rate < 0:
+        raise ValueError(f"expected a rate of zero or more, got {value!r}")
+    return rate
+
+
+Days = Annotated[float, BeforeValidator(_to_days)]
+PerDay = Annotated[float, BeforeValidator(_to_rate)]
+
+
+class Cycles(Entry):
+    """Number of cycles given: median and range, log-normal between them."""
+
+    median: Finite = Field(gt=0)
+    low: Finite = Field(gt=0)
+    high: Finite = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Cycles:
+        if not self.low <= self.median <= self.high:
+            raise ValueError(f"expected low <= median <= high, got {self.low:g}, {self.median:g}, {self.high:g}")
+        return self
+
+
+class Component(Entry):
+    """One agent of a regimen with its dose in the dosing grammar."""
+
+    agent: Identifier
+    dose: str = Field(max_length=200)
+    cycles: Cycles | None = None
+
+
+class Regimen(Entry):
+    """A named regimen of the record."""
+
+    id: Identifier
+    label: str
+    source: Identifier
+    locator: str
+    components: tuple[Component, ...] = Field(min_length=1)
+
+
+class Action(Entry):
+    """What an adverse event does to the dose of an agent from then on."""
+
+    agent: Identifier
+    dose_factor: Finite = Field(ge=0, le=1)
+
+
+class AdverseEvent(Entry):
+    """Share of patients with an adverse event and its effect on dose."""
+
+    term: str
+    rate: Finite = Field(ge=0, le=1)
+    action: Action | None = None
+    source: Identifier | None = None
+    locator: str = ""
+
+
+class Arm(Entry):
+    """One arm."""
+
+    id: Identifier
+    label: str
+    regimen: tuple[Component, ...] = Field(min_length=1)
+    adverse_events: tuple[AdverseEvent, ...] = ()
+
+
+class TrialPopulation(Entry):
+    """Who is enrolled."""
+
+    recipe: Identifier
+    size: int = Field(ge=2, le=10_000_000)
+    year: int | None = Field(default=None, ge=1990, le=2100)
+    values: dict[Identifier, RecipeValue] = {}
+
+
+class Randomisation(Entry):
+    """Stratified permuted blocks."""
+
+    ratio: tuple[int, ...] = Field(min_length=1)
+    block: int = Field(ge=1, le=1000)
+    strata: tuple[Literal["er_positive", "visceral", "liver", "adjuvant_chemotherapy", "ecog_1"], ...] = ()
+
+
+class Sourced(Entry):
+    """Base of design facts: where they come from."""
+
+    source: Identifier | None = None
+    locator: str = ""
+
+
+class Accrual(Sourced):
+    """Uniform accrual over a time."""
+
+    duration: Days
+
+
+class Scans(Sourced):
+    """Scan schedule."""
+
+    every: Days
+
+
+class DropOut(Sourced):
+    """Loss to follow-up."""
+
+    rate: PerDay
+
+
+class LaterLines(Sourced):
+    """Share of patients who receive each next line after progression; regimens come from the rules."""
+
+    uptake: tuple[Annotated[Finite, Field(ge=0, le=1)], ...] = ()
+
+
+class Analysis(Sourced):
+    """When the data of an endpoint are cut, since the first patient."""
+
+    endpoint: Literal["pfs", "ttp", "os"]
+    cut: Days
+
+
+class Endpoints(Entry):
+    """Endpoints reported, and the primary one."""
+
+    primary: Literal["orr", "cbr", "pfs", "ttp", "os"]
+    reported: tuple[Literal["orr", "cbr", "pfs", "ttp", "os"], ...] = Field(min_length=1)
+
+
+class IntercurrentEvent(Entry):
+    """ICH E9(R1): an intercurrent event and its strategy."""
+
+    event: str
+    strategy: Literal[
+        "treatment policy", "hypothetical", "composite", "while on treatment", "principal stratum"
+    ]
+
+
+class Estimand(Entry):
+    """ICH E9(R1): what the trial estimates."""
+
+    treatment: str
+    population: str
+    variable: str
+    summary: str
+    intercurrent_events: tuple[IntercurrentEvent, ...]
+
+
+SUBGROUPS = (
+    "er_positive", "visceral", "liver", "adjuvant_chemotherapy", "adjuvant_trastuzumab", "ecog_1", "pik3ca_mutant",
+    "pten_low", "p95_positive", "cyclin_e_amplified",
+)  # fmt: skip
+
+
+class Trial(Entry):
+    """A trial file."""
+
+    id: Identifier
+    title: str
+    study: Identifier | None = None
+    population: TrialPopulation
+    prior_lines: tuple[Identifier, ...] = ()
+    randomisation: Randomisation
+    accrual: Accrual
+    arms: tuple[Arm, ...] = Field(min_length=1)
+    control: Identifier
+    scans: Scans
+    endpoints: Endpoints
+    analyses: tuple[Analysis, ...] = Field(min_length=1)
+    drop_out: DropOut
+    later_lines: LaterLines = LaterLines()
+    subgroups: tuple[str, ...] = ()
+    estimand: Estimand
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Trial:
+        ids = [a.id for a in self.arms]
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"arms: two arms have the same id among {', '.join(ids)}")
+        if self.control not in ids:
+            raise ValueError(f"control: '{self.control}' is not an arm (arms: {', '.join(ids)})")
+        if len(self.randomisation.ratio) != len(ids):
+            raise ValueError(f"randomisation.ratio: {len(self.randomisation.ratio)} numbers for {len(ids)} arms")
+        if any(r < 1 for r in self.randomisation.ratio):
+            raise ValueError("randomisation.ratio: an arm with ratio 0 would be empty; expected whole numbers from 1")
+        if self.randomisation.block % sum(self.randomisation.ratio):
+            raise ValueError(
+                f"randomisation.block: {self.randomisation.block} is no multiple of the ratio's sum "
+                f"{sum(self.randomisation.ratio)}"
+            )
+        if self.scans.every % 7.0:
+            raise ValueError("scans.every: the engine scans on whole weeks, expected a multiple of 1 week")
+        for name in self.subgroups:
+            if name not in SUBGROUPS:
+                raise ValueError(str(unknown("subgroup", name, SUBGROUPS)))
+        return self
+
+    @property
+    def horizon_days(self) -> float:
+        """Longest follow-up any analysis needs, day."""
+        return max(a.cut for a in self.analyses)
+
+    def cut_of(self, endpoint: str) -> float:
+        """Data cut of an endpoint, days since the first patient; that of the first analysis where none is given."""
+        for analysis in self.analyses:
+            if analysis.endpoint == endpoint:
+                return analysis.cut
+        for other in {"pfs": ("ttp",), "ttp": ("pfs",)}.get(endpoint, ()):
+            for analysis in self.analyses:
+                if analysis.endpoint == other:
+                    return analysis.cut
+        return self.analyses[0].cut
+
+    def arm(self, name: str) -> Arm:
+        """Arm by id."""
+        return next(a for a in self.arms if a.id == name)
+
+    @property
+    def experimental(self) -> tuple[Arm, ...]:
+        """Arms other than the control, in order."""
+        return tuple(a for a in self.arms if a.id != self.control)
+
+
+def load_trial(name: str) -> Trial:
+    """A built-in trial by name, or a trial file by path.
+
+    Raises
+    ------
+    her2.errors.Her2Error
+        Unknown trial, unreadable file, unknown key, agent, recipe, unit or dose; the text names file and field.
+    """
+    path = trial_path(name)
+    where = show_path(path)
+    trial = parse(Trial, read_yaml(path), where)
+    check_trial(trial, where)
+    return trial
+
+
+def trial_path(name: str) -> Path:
+    """Path of a built-in trial (by id) or of a file."""
+    if name.endswith((".yaml", ".yml")) or "/" in name or "\\" in name:
+        path = Path(name)
+        if not path.exists():
+            raise RecordError(f"{name}: no such file; expected a trial file or one of the built-in trials")
+        return path
+    return find_file("trials", name)
+
+
+def trial_names() -> list[str]:
+    """Ids of the built-in trials and of the user's."""
+    from her2.evidence.load import files_of
+
+    return sorted({p.stem for p in files_of("trials")})
+
+
+def load_regimen(name: str) -> Regimen:
+    """A regimen of the record."""
+    path = find_file("regimens", name)
+    return parse(Regimen, read_yaml(path), show_path(path))
+
+
+def check_trial(trial: Trial, where: str) -> None:
+    """What a trial file alone cannot know: that agents, regimens, recipe and doses exist and make sense.
+
+    Raises
+    ------
+    her2.errors.Her2Error
+        The first thing found.
+    """
+    from her2.model import engine_agents
+    from her2.pharmacology.regimen import RegimenError, parse_regimen
+
+    can_give = engine_agents()
+    for arm in trial.arms:
+        seen: set[str] = set()
+        for k, component in enumerate(arm.regimen):
+            place = f"{where}, arms.{arm.id}.regimen.{k}"
+            if component.agent not in can_give:
+                raise unknown("agent", component.agent, can_give, f"{place}.agent")
+            if component.agent in seen:
+                raise RecordError(f"{place}.agent: '{component.agent}' is given twice in arm '{arm.id}'")
+            seen.add(component.agent)
+            try:
+                parse_regimen(component.dose)
+            except RegimenError as error:
+                raise RecordError(f"{place}.dose: {error}") from error
+        for k, event in enumerate(arm.adverse_events):
+            if event.action is not None and event.action.agent not in seen:
+                raise unknown("agent", event.action.agent, seen, f"{where}, arms.{arm.id}.adverse_events.{k}.action")
+    for name in trial.prior_lines:
+        load_regimen(name)
+    recipe = load_population(trial.population.recipe)
+    check_population(merge_population(recipe, trial), where)
+    if trial.study is not None:
+        from her2.evidence.load import load_study
+
+        load_study(trial.study)
+
+
+def merge_population(recipe: Population, trial: Trial) -> Population:
+    """The recipe with the trial file's own values in place."""
+    return Population(id=recipe.id, says=recipe.says, values={**recipe.values, **trial.population.values})
+
+
+def check_population(population: Population, where: str) -> None:
+    """Refuse impossible biomarker states: prevalences outside 0 to 1, negative levels, unknown names."""
+    parameters = load_parameters()
+    shares = {
+        k
+        for k in parameters
+        if k.startswith("population.")
+        and any(
+            word in k
+            for word in ("mutant", "positive", "share", "_low", "amplified", "fcgr3a", "visceral", "liver", "ecog", "adjuvant_t", "adjuvant_chemotherapy")
+        )
+        and not k.endswith("_log_sd")
+    }
+    for name, item in population.values.items():
+        full = name if name.startswith("population.") else f"population.{name}"
+        if full not in parameters:
+            options = [k.removeprefix("population.") for k in parameters if k.startswith("population.")]
+            raise unknown("population value", name, options, f"{where}, population.values")
+        if full in shares and not 0.0 <= item.value <= 1.0:
+            raise RecordError(
+                f"{where}, population.values.{name}: {item.value:g} is impossible; expected a share from 0 to 1"
+            )
+        if full not in shares and item.value < 0:
+            raise RecordError(f"{where}, population.values.{name}: {item.value:g} is impossible; expected 0 or more")
+        if item.unit != parameters[full].unit:
+            raise RecordError(
+                f"{where}, population.values.{name}: unit '{item.unit}', expected '{parameters[full].unit}'"
+            )

@@ -1,0 +1,252 @@
+"""What `her2 trial` prints: the predicted trial beside the published one, and the same as one JSON object."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from her2.trials.run import Prediction, TrialResult
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+NOTICE = "Research and education only. Not medical advice."
+NAMES = {
+    "orr": "ORR, confirmed",
+    "cbr": "clinical benefit",
+    "pfs": "median PFS",
+    "ttp": "median TTP",
+    "os": "median OS",
+}
+
+
+def _number(x: float, kind: str) -> str:
+    """A statistic for reading: rates in percent, times in months."""
+    if math.isnan(x):
+        return "-"
+    if math.isinf(x):
+        return "not reached"
+    if kind == "rate":
+        return f"{100 * x:.1f} %"
+    return f"{x:.2f}" if kind == "hr" else f"{x:.1f}"
+
+
+def _shown(p: Prediction, kind: str) -> str:
+    low, high = _number(p.low, kind).removesuffix(" %"), _number(p.high, kind).removesuffix(" %")
+    return f"{_number(p.value, kind)} [{low}, {high}]"
+
+
+def _published_text(p: Prediction, kind: str) -> tuple[str, str, str]:
+    """Published figure, its place and whether it was fitted."""
+    v = p.published
+    if v is None or v.value is None:
+        return "not printed", "", ""
+    text = _number(v.value, kind)
+    if v.ci_low is not None and v.ci_high is not None:
+        text += f" [{v.ci_low:g}, {v.ci_high:g}]"
+    role = {"fit": "fitted", "held_out": "held out", "context": "not used"}[v.role]
+    return text, v.where, role
+
+
+def print_report(result: TrialResult, console: Console) -> None:
+    """Print the tables of a trial to a rich console."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    trial = result.trial
+    console.print(f"[bold]{escape(trial.title)}[/bold]")
+    console.print(
+        f"{result.patients:,} virtual patients on every arm, {len(result.failed)} failed; intervals: 90 % predictive, "
+        f"trial of {trial.population.size} patients"
+    )
+    if trial.study is None:
+        console.print("No published study is named in the trial file: predictions only.")
+    table = Table(title="Arms: predicted beside published", title_justify="left")
+    for head in ("arm", "endpoint"):
+        table.add_column(head, overflow="fold")
+    for head in ("predicted [90 %]", "published", "null model", "MC error"):
+        table.add_column(head, justify="right")
+    table.add_column("source")
+    table.add_column("role")
+    for arm, row in zip(trial.arms, result.arms, strict=True):
+        for k, (e, p) in enumerate(row.items()):
+            kind = "rate" if e in ("orr", "cbr") else "median"
+            text, where, role = _published_text(p, kind)
+            unit = "" if kind == "rate" else ", months"
+            table.add_row(
+                escape(arm.label) if k == 0 else "",
+                NAMES[e] + unit,
+                _shown(p, kind),
+                text,
+                _number(p.null, kind),
+                _number(p.mc_error, kind),
+                where,
+                role,
+                end_section=k == len(row) - 1,
+            )
+    console.print(table)
+    if result.contrasts:
+        table = Table(title="Contrasts: hazard ratios", title_justify="left")
+        for head in ("contrast", "endpoint"):
+            table.add_column(head, overflow="fold")
+        for head in ("predicted [90 %]", "published", "null model", "MC error"):
+            table.add_column(head, justify="right")
+        table.add_column("source")
+        table.add_column("role")
+        for (x, c), row in result.contrasts.items():
+            for k, (e, p) in enumerate(row.items()):
+                text, where, role = _published_text(p, "hr")
+                label = f"{trial.arms[x].label} v {trial.arms[c].label}"
+                table.add_row(
+                    escape(label) if k == 0 else "", f"HR {e.upper()}", _shown(p, "hr"), text, _number(p.null, "hr"),
+                    _number(p.mc_error, "hr"), where, role,
+                )  # fmt: skip
+        console.print(table)
+    _print_split(result, console)
+    later = [line for plan in result.pool.plan.later for line in plan]
+    if later:
+        passed = sorted({x for line in later for x in line.passed_over})
+        rules = sorted({line.rule for line in later})
+        text = "Later lines by the rules " + ", ".join(rules)
+        if passed:
+            text += "; not yet in the engine and passed over: " + ", ".join(passed)
+        console.print(escape(text) + ".", style="dim")
+    for line in misfits(result):
+        console.print(escape(line))
+    console.print(f"digest {result.digest}  seed {result.seed}  {result.elapsed_s:.1f} s", style="dim")
+    console.print(NOTICE, style="italic")
+
+
+def _print_split(result: TrialResult, console: Console) -> None:
+    """Table of the share of each source of uncertainty."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    rows: list[tuple[str, str, Prediction]] = []
+    for arm, row in zip(result.trial.arms, result.arms, strict=True):
+        rows += [(arm.label, NAMES[e], p) for e, p in row.items() if p.split]
+    for row in result.contrasts.values():
+        rows += [("contrast", f"HR {e.upper()}", p) for e, p in row.items() if p.split]
+    if not rows:
+        return
+    table = Table(title="Where the uncertainty comes from (share of variance)", title_justify="left")
+    table.add_column("")
+    table.add_column("")
+    for head in ("parameters", "patients", "events and scans", "between trials"):
+        table.add_column(head, justify="right")
+    last = ""
+    for label, name, p in rows:
+        assert p.split is not None
+        s = p.split
+        table.add_row(
+            escape(label) if label != last else "", name,
+            *(f"{100 * x:.0f} %" for x in (s.parameters, s.patients, s.noise, s.between_trials)),
+        )  # fmt: skip
+        last = label
+    console.print(table)
+
+
+def misfits(result: TrialResult) -> list[str]:
+    """Published figures outside the 90 % predictive interval, as plain sentences; the largest first."""
+    found: list[tuple[float, str]] = []
+    for arm, row in zip(result.trial.arms, result.arms, strict=True):
+        for e, p in row.items():
+            kind = "rate" if e in ("orr", "cbr") else "median"
+            found += _miss(p, f"{arm.label}, {NAMES[e]}", kind)
+    for row in result.contrasts.values():
+        for e, p in row.items():
+            found += _miss(p, f"HR {e.upper()}", "hr")
+    if not found:
+        return ["All published figures shown lie inside their 90 % predictive intervals."]
+    return [f"Misses: {text}" for _, text in sorted(found, reverse=True)]
+
+
+def _miss(p: Prediction, what: str, kind: str) -> list[tuple[float, str]]:
+    v = p.published
+    if v is None or v.value is None or p.low <= v.value <= p.high:
+        return []
+    size = abs(math.log(v.value / p.value)) if p.value > 0 else math.inf
+    return [
+        (
+            size,
+            f"{what}: published {_number(v.value, kind)} lies outside [{_number(p.low, kind)}, {_number(p.high, kind)}]",
+        )
+    ]
+
+
+def as_json(result: TrialResult) -> dict[str, Any]:
+    """The result as one JSON object; times in months, rates as fractions."""
+    trial = result.trial
+
+    def item(p: Prediction | None) -> dict[str, Any]:
+        if p is None:
+            return {"value": None, "low": None, "high": None, "published": None}
+        v = p.published
+        out: dict[str, Any] = {
+            "value": _clean(p.value),
+            "low": _clean(p.low),
+            "high": _clean(p.high),
+            "published": v.value if v else None,
+            "mc_error": _clean(p.mc_error),
+            "source": v.where if v else None,
+            "role": v.role if v else None,
+        }
+        if v and v.ci_low is not None:
+            out["published_low"], out["published_high"] = v.ci_low, v.ci_high
+        if p.split is not None:
+            s = p.split
+            out["uncertainty"] = {
+                "parameters": s.parameters,
+                "patients": s.patients,
+                "events_and_scans": s.noise,
+                "between_trials": s.between_trials,
+            }
+        return out
+
+    keys = {"orr": "orr", "cbr": "cbr", "pfs": "median_pfs", "ttp": "median_ttp", "os": "median_os"}
+    arms = []
+    for arm, row in zip(trial.arms, result.arms, strict=True):
+        entry: dict[str, Any] = {"name": arm.id, "label": arm.label, "n": result.patients}
+        for e in dict.fromkeys(("orr", "cbr", "pfs", "os", *row)):
+            entry[keys[e]] = item(row.get(e))
+        arms.append(entry)
+    contrasts = [
+        {
+            "endpoint": e,
+            "experimental": trial.arms[x].id,
+            "control": trial.arms[c].id,
+            "hr": item(p),
+        }
+        for (x, c), row in result.contrasts.items()
+        for e, p in row.items()
+    ]
+    null = {
+        "arms": [
+            {"name": arm.id, **{keys[e]: _clean(p.null) for e, p in row.items()}}
+            for arm, row in zip(trial.arms, result.arms, strict=True)
+        ],
+        "contrasts": [
+            {"endpoint": e, "experimental": trial.arms[x].id, "control": trial.arms[c].id, "hr": _clean(p.null)}
+            for (x, c), row in result.contrasts.items()
+            for e, p in row.items()
+        ],
+    }
+    return {
+        "trial": trial.id,
+        "seed": result.seed,
+        "patients": result.patients,
+        "trial_size": trial.population.size,
+        "failed_patients": list(result.failed),
+        "arms": arms,
+        "contrasts": contrasts,
+        "null_model": null,
+        "misses": [m for m in misfits(result) if m.startswith("Misses")],
+        "digest": result.digest,
+        "elapsed_s": round(result.elapsed_s, 3),
+        "notice": NOTICE,
+    }
+
+
+def _clean(x: float) -> float | None:
+    """None for what JSON cannot hold."""
+    return None if math.isnan(x) or math.isinf(x) else float(x)

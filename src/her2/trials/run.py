@@ -1,0 +1,328 @@
+"""Run a virtual trial: central prediction, predictive intervals at the trial's real size, null model, uncertainty split.
+
+Every virtual patient is followed on every arm (twins). The headline is the statistic of all patients on each arm; the
+intervals are those of trials of the real size drawn from pools of several posterior members, so that they hold
+parameters, patients, the noise of events and scans, and a between-trial random effect.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from her2.engine.rng import Purpose, normals
+from her2.evidence.load import load_study
+from her2.evidence.schema import PublishedValue
+from her2.posterior import central_model, load_posterior, member_model
+from her2.trials.analyse import (
+    Estimate,
+    Replicates,
+    TrialData,
+    allocate,
+    arm_statistics,
+    contrast_statistics,
+    observe_arms,
+    resample_trials,
+)
+from her2.trials.design import Trial
+from her2.trials.follow import Pool, simulate_pool
+
+Array = NDArray[np.float64]
+BETWEEN_TRIAL_SD = {"rate": 0.20, "median": 0.10, "hr": 0.05}
+"""Between-trial random effect: SD on the logit of a rate, the log of a median, the log of a hazard ratio (assumed: what
+is left between trials of the same regimen and line, science notes)."""
+PREDICTIVE_LEVEL = 0.90
+
+
+@dataclass(frozen=True)
+class Split:
+    """Share of each source in the variance of a statistic at the trial's real size; the shares sum to one."""
+
+    parameters: float
+    patients: float
+    noise: float
+    between_trials: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A predicted statistic beside the published one.
+
+    Attributes
+    ----------
+    value : headline, from all virtual patients
+    low, high : 90 % predictive interval of a trial of the real size
+    mc_error : Monte-Carlo standard error of the headline
+    null : the null model's value
+    split : where the uncertainty comes from
+    published : the figure of the record, if any, and whether it was used for fitting
+    """
+
+    value: float
+    low: float
+    high: float
+    mc_error: float
+    null: float
+    split: Split | None
+    published: PublishedValue | None
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """Everything `her2 trial` shows."""
+
+    trial: Trial
+    seed: int
+    patients: int
+    failed: tuple[int, ...]
+    arms: tuple[dict[str, Prediction], ...]
+    contrasts: dict[tuple[int, int], dict[str, Prediction]]
+    pool: Pool
+    data: TrialData
+    replicates: Replicates | None
+    digest: str
+    elapsed_s: float
+    timing: dict[str, float] = field(default_factory=dict)
+
+
+def simulate_trial(
+    trial: Trial,
+    *,
+    patients: int = 2000,
+    trials: int = 300,
+    members: int = 16,
+    member_patients: int = 400,
+    seed: int = 1,
+    jobs: int = 1,
+    show_held_out: bool = False,
+    on_progress: Callable[[str, float], None] | None = None,
+) -> TrialResult:
+    """Simulate a trial and compare it with the record.
+
+    Parameters
+    ----------
+    patients : virtual patients, each followed on every arm
+    trials : trials of the real size drawn for the intervals; 0 for none
+    members : posterior members that carry the parameter uncertainty
+    member_patients : virtual patients per member
+    jobs : threads
+    show_held_out : whether figures marked as held out may be shown
+    on_progress : called with the name of the stage and the share done, 0 to 1
+    """
+    began = time.perf_counter()
+    report = on_progress or (lambda stage, share: None)
+    n_arms = len(trial.arms)
+    total = (patients + max(200, patients // 2)) * n_arms
+    if trials:
+        total += (members + max(2, members // 4)) * member_patients * n_arms
+    done = 0
+
+    def progress(stage: str) -> Callable[[int], None]:
+        def count(k: int) -> None:
+            nonlocal done
+            done += k
+            report(stage, min(done / total, 1.0))
+
+        return count
+
+    timing: dict[str, float] = {}
+    clock = time.perf_counter()
+    model = central_model()
+    timing["build"] = time.perf_counter() - clock
+    clock = time.perf_counter()
+    pool = simulate_pool(model, trial, patients, seed, jobs=jobs, on_patients=progress("patients"))
+    timing["patients"] = time.perf_counter() - clock
+    data = observe_arms(pool, allocate(pool, seed), seed)
+    on_arm = [observe_arms(pool, np.full(pool.n, k), seed) for k in range(n_arms)]
+    clock = time.perf_counter()
+    null_pool = simulate_pool(
+        model, trial, max(200, patients // 2), seed, null_model=True, jobs=jobs, on_patients=progress("null model")
+    )
+    null_arm = [observe_arms(null_pool, np.full(null_pool.n, k), seed) for k in range(n_arms)]
+    timing["null"] = time.perf_counter() - clock
+
+    h = hashlib.blake2b(digest_size=16)
+    for followed in (*pool.arms, *null_pool.arms):
+        h.update(followed.digest().encode())
+    replicates: Replicates | None = None
+    paired: tuple[Replicates, Replicates] | None = None
+    used = 0
+    if trials:
+        clock = time.perf_counter()
+        posterior = load_posterior()
+        used = min(members, posterior.n)
+        chosen = np.linspace(0, posterior.n - 1, used).astype(int)
+        pools, noisy = [], []
+        for k, member in enumerate(chosen):
+            own = seed + 104_729 * (k + 1)
+            m = member_model(int(member))
+            pools.append(
+                simulate_pool(m, trial, member_patients, own, jobs=jobs, on_patients=progress("parameters"))
+            )
+            if k < max(2, used // 4):
+                noisy.append(
+                    simulate_pool(
+                        m, trial, member_patients, own, noise_seed=own + 1, jobs=jobs,
+                        on_patients=progress("noise"),
+                    )
+                )  # fmt: skip
+        for p in pools:
+            for followed in p.arms:
+                h.update(followed.digest().encode())
+        replicates = resample_trials(pools, trials, trial.population.size, seed)
+        few = pools[: len(noisy)]
+        count = max(20, trials // 4)
+        paired = (
+            resample_trials(few, count, trial.population.size, seed + 1),
+            resample_trials(few, count, trial.population.size, seed + 1, noise_pools=noisy),
+        )
+        timing["ensemble"] = time.perf_counter() - clock
+
+    published = _published(trial, show_held_out)
+    control = [a.id for a in trial.arms].index(trial.control)
+    reported = trial.endpoints.reported
+    arm_results = []
+    for k, arm in enumerate(trial.arms):
+        central = arm_statistics(on_arm[k], k)
+        null = arm_statistics(null_arm[k], k)
+        row: dict[str, Prediction] = {}
+        for e in reported:
+            kind = "rate" if e in ("orr", "cbr") else "median"
+            samples = replicates.arms[k][e] if replicates else None
+            pair = (paired[0].arms[k][e], paired[1].arms[k][e]) if paired else None
+            row[e] = _predict(
+                central[e], null[e].value, kind, samples, pair, used, trial, member_patients, seed, e,
+                published.get((arm.id, e)),
+            )  # fmt: skip
+        arm_results.append(row)
+    contrast_results: dict[tuple[int, int], dict[str, Prediction]] = {}
+    for k in range(n_arms):
+        if k == control:
+            continue
+        central = _twin_contrast(on_arm, k, control)
+        null = _twin_contrast(null_arm, k, control)
+        row = {}
+        for e in reported:
+            if e not in central:
+                continue
+            samples = replicates.contrasts[(k, control)][e] if replicates else None
+            pair = (paired[0].contrasts[(k, control)][e], paired[1].contrasts[(k, control)][e]) if paired else None
+            row[e] = _predict(
+                central[e], null[e].value, "hr", samples, pair, used, trial, member_patients, seed, e,
+                published.get((trial.arms[k].id, trial.control, e)),
+            )  # fmt: skip
+        contrast_results[(k, control)] = row
+    failed = sorted({int(i) for p in (pool, null_pool) for i in p.failed})
+    return TrialResult(
+        trial=trial,
+        seed=seed,
+        patients=pool.n,
+        failed=tuple(failed),
+        arms=tuple(arm_results),
+        contrasts=contrast_results,
+        pool=pool,
+        data=data,
+        replicates=replicates,
+        digest=h.hexdigest(),
+        elapsed_s=time.perf_counter() - began,
+        timing=timing,
+    )
+
+
+def _twin_contrast(on_arm: list[TrialData], experimental: int, control: int) -> dict[str, Estimate]:
+    """Hazard ratio between all patients on one arm and the same patients on another."""
+    joined = TrialData(
+        patient=np.concatenate([on_arm[experimental].patient, on_arm[control].patient]),
+        arm=np.concatenate([on_arm[experimental].arm, on_arm[control].arm]),
+        enrol_day=np.concatenate([on_arm[experimental].enrol_day, on_arm[control].enrol_day]),
+        lost_day=np.concatenate([on_arm[experimental].lost_day, on_arm[control].lost_day]),
+        times={
+            e: type(t)(
+                np.concatenate([t.time, on_arm[control].times[e].time]),
+                np.concatenate([t.event, on_arm[control].times[e].event]),
+                np.concatenate([t.reason, on_arm[control].times[e].reason]),
+            )
+            for e, t in on_arm[experimental].times.items()
+        },
+        rates={},
+    )
+    return contrast_statistics(joined, experimental, control)
+
+
+def _predict(
+    central: Estimate,
+    null: float,
+    kind: str,
+    samples: Array | None,
+    pair: tuple[Array, Array] | None,
+    members: int,
+    trial: Trial,
+    member_patients: int,
+    seed: int,
+    endpoint: str,
+    published: PublishedValue | None,
+) -> Prediction:
+    """One statistic with interval, Monte-Carlo error and split of uncertainty."""
+
+    def forward(x: Array) -> Array:
+        return np.log(x / (1.0 - x)) if kind == "rate" else np.log(x)
+
+    def back(x: Array) -> Array:
+        return 1.0 / (1.0 + np.exp(-x)) if kind == "rate" else np.exp(x)
+
+    mc = (central.high - central.low) / (2 * 1.959964)
+    if samples is None or pair is None:
+        return Prediction(central.value, central.low, central.high, mc, null, None, published)
+    n = samples.size
+    edge = 0.5 / trial.population.size
+    clean = np.clip(samples, edge, 1 - edge) if kind == "rate" else samples
+    # a median that is not reached lies beyond the follow-up
+    reached = np.isfinite(clean) & (clean > 0)
+    y = np.where(reached, forward(np.where(reached, clean, 1.0)), np.inf)
+    purpose = int(Purpose.ENSEMBLE)
+    index = {"rate": 0, "median": 1, "hr": 2}[kind]
+    effect = BETWEEN_TRIAL_SD[kind] * np.asarray(normals(seed, 0, n, purpose, index))
+    total = y + effect
+    tail = (1.0 - PREDICTIVE_LEVEL) / 2
+    low, high = (float(np.quantile(total, q, method="inverted_cdf")) for q in (tail, 1.0 - tail))
+    ok = np.isfinite(y)
+    group = np.arange(n) % members
+    means = np.array([y[ok & (group == g)].mean() for g in range(members) if np.any(ok & (group == g))])
+    within = [y[ok & (group == g)].var(ddof=1) for g in range(members) if np.sum(ok & (group == g)) > 1]
+    v_within = float(np.mean(within)) if within else 0.0
+    per_group = max(n / members, 1.0)
+    # a pool is finite and a member's mean is over few trials: both add to the spread of the means
+    inflation = v_within * (trial.population.size / len(trial.arms)) / member_patients + v_within / per_group
+    v_parameters = max(float(means.var(ddof=1)) - inflation, 0.0) if means.size > 1 else 0.0
+    a, b = (np.clip(p, edge, 1 - edge) if kind == "rate" else p for p in pair)
+    both = np.isfinite(a) & np.isfinite(b) & (a > 0) & (b > 0)
+    v_noise = 0.5 * float(np.mean((forward(a[both]) - forward(b[both])) ** 2)) if both.any() else 0.0
+    v_noise = min(v_noise, v_within)
+    v_between = BETWEEN_TRIAL_SD[kind] ** 2
+    v_total = v_parameters + v_within + v_between
+    split = Split(v_parameters / v_total, (v_within - v_noise) / v_total, v_noise / v_total, v_between / v_total)
+    limits = [float(back(np.array(x))) if np.isfinite(x) else float("inf") for x in (low, high)]
+    return Prediction(central.value, limits[0], limits[1], mc, null, split, published)
+
+
+def _published(trial: Trial, show_held_out: bool) -> dict[tuple[str, ...], PublishedValue]:
+    """Published figures by (arm, endpoint) or (experimental, control, endpoint); those used for fitting first."""
+    if trial.study is None:
+        return {}
+    found: dict[tuple[str, ...], PublishedValue] = {}
+    order = {"fit": 0, "context": 1, "held_out": 2}
+    for v in sorted(load_study(trial.study).values, key=lambda v: order[v.role]):
+        if v.role == "held_out" and not show_held_out:
+            continue
+        if v.population != "all" or v.value is None or v.likely_correct is not None:
+            continue
+        if v.arm is not None and v.statistic in ("median", "rate") and v.endpoint != "ae":
+            found.setdefault((v.arm, v.endpoint), v)
+        elif v.contrast is not None and v.statistic == "hr":
+            found.setdefault((v.contrast.experimental, v.contrast.control, v.endpoint), v)
+    return found

@@ -1,0 +1,120 @@
+"""Calibration cannot read what is held out."""
+
+import ast
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from her2.evidence import load
+from her2.evidence.fit_view import fit_values
+from her2.evidence.load import DATA
+
+SOURCE = Path(load.__file__).resolve().parent.parent
+HELD_OUT_TRIALS = (
+    "marianne", "tdm4450g", "ctg_ma31", "cerebel", "lux_breast_1", "lux_breast_3", "bolero_1", "averel", "velvet",
+    "baselga_2010", "martin_2013", "saura_2014", "jankowitz_2013", "electra", "nefertt", "sutherland_2010", "dang_2015",
+)  # fmt: skip
+
+
+def test_calibration_imports_no_other_door_to_the_record():
+    allowed = {"load_parameters"}
+    for path in (SOURCE / "calibration").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("her2.evidence"):
+                names = {a.name for a in node.names}
+                assert node.module in ("her2.evidence.fit_view", "her2.evidence.schema") or names <= allowed, path.name
+
+
+def test_the_fit_view_gives_nothing_that_is_held_out():
+    for path in sorted((DATA / "studies").glob("*.yaml")):
+        assert all(v.role == "fit" for v in fit_values(path.stem)), path.stem
+
+
+def test_subgroups_and_cns_figures_of_cleopatra_are_held_out():
+    values = load.load_study("cleopatra").values
+    named = [v for v in values if v.analysis.startswith("pik3ca") or v.endpoint in ("cns_first", "time_to_cns")]
+    assert len(named) >= 7
+    assert all(v.role == "held_out" for v in named)
+
+
+def test_experimental_arms_of_held_out_trials_are_never_fitted():
+    for name in HELD_OUT_TRIALS:
+        path = DATA / "studies" / f"{name}.yaml"
+        if not path.exists():
+            continue
+        study = load.load_study(name)
+        for v in study.values:
+            if v.contrast is not None:
+                assert v.role != "fit", v.id
+            if v.arm is not None and v.role == "fit":
+                # a control arm: every agent of it is in the comparator of the contrasts of that study
+                controls = {w.contrast.control for w in study.values if w.contrast is not None}
+                assert not controls or v.arm in controls, v.id
+
+
+def test_changing_every_figure_that_is_not_for_fitting_changes_no_target(tmp_path, monkeypatch):
+    """The strongest form: rewrite all other figures of the record and collect the targets again."""
+    from her2.calibration.targets import FIT_TRIALS, collect_targets
+    from her2.trials.design import load_trial
+
+    trials = [load_trial(name) for name in FIT_TRIALS]
+    before = collect_targets(trials)
+    user = tmp_path / "record"
+    (user / "studies").mkdir(parents=True)
+    changed = 0
+    for path in sorted((DATA / "studies").glob("*.yaml")):
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for v in data.get("values", []):
+            if v.get("role") != "fit" and v.get("value") is not None:
+                v["value"] = v["value"] * 1.7 + 0.1
+                changed += 1
+        (user / "studies" / path.name).write_text(
+            yaml.safe_dump(data, sort_keys=False, allow_unicode=True), encoding="utf-8"
+        )
+    assert changed > 30
+    monkeypatch.setenv(load.USER_VARIABLE, str(user))
+    assert load.load_study("cleopatra") != load.parse(
+        type(load.load_study("cleopatra")), load.read_yaml(DATA / "studies" / "cleopatra.yaml"), "x"
+    )
+    assert collect_targets(trials) == before
+    shutil.rmtree(user)
+
+
+def test_a_target_does_change_with_its_own_figure(tmp_path, monkeypatch):
+    """The test above can fail: a fitted figure is seen."""
+    from her2.calibration.targets import collect_targets
+    from her2.trials.design import load_trial
+
+    before = collect_targets([load_trial("cleopatra")])
+    user = tmp_path / "record"
+    (user / "studies").mkdir(parents=True)
+    data = yaml.safe_load((DATA / "studies" / "cleopatra.yaml").read_text(encoding="utf-8"))
+    for v in data["values"]:
+        if v["role"] == "fit" and v["statistic"] == "median":
+            v["value"] *= 2
+    (user / "studies" / "cleopatra.yaml").write_text(yaml.safe_dump(data, allow_unicode=True), encoding="utf-8")
+    monkeypatch.setenv(load.USER_VARIABLE, str(user))
+    assert collect_targets([load_trial("cleopatra")]) != before
+
+
+def test_the_posterior_belongs_to_the_free_parameters():
+    from her2.posterior import load_posterior
+
+    posterior = load_posterior()
+    assert posterior.n >= 32
+    centre = posterior.central()
+    assert set(centre) == set(posterior.names)
+
+
+@pytest.mark.parametrize("law", ["lognormal", "logit_normal", "normal"])
+def test_coordinates_and_values_are_inverse(law):
+    from her2.calibration.free import load_free, to_coordinate, to_value
+
+    found = [p for p in load_free().parameters if p.prior and p.prior.law == law]
+    assert found
+    for p in found:
+        for z in (-2.0, 0.0, 1.3):
+            assert to_coordinate(p, to_value(p, z)) == pytest.approx(z, abs=1e-9)
+        assert to_value(p, 0.0) == pytest.approx(p.value, rel=1e-12)
