@@ -77,7 +77,9 @@ def engine_agents() -> tuple[str, ...]:
     """Agents of the record that have a role in the engine, sorted by id."""
     from her2.evidence.load import files_of
 
-    return tuple(p.stem for p in sorted(files_of("agents"), key=lambda p: p.stem) if load_agent(p.stem).engine)
+    # most agents are evidence only; a look at the text spares parsing them
+    named = {p.stem for p in files_of("agents") if "\nengine:" in p.read_text(encoding="utf-8", errors="replace")}
+    return tuple(sorted(named))
 
 
 def build_model(values: Mapping[str, float] | None = None, agents: Sequence[str] | None = None) -> Model:

@@ -36,7 +36,7 @@ def _set(*keys, value):
 
 CASES = [
     (_set("arms", 0, "regimen", 0, "agent", value="trastuzumap"), r"unknown agent 'trastuzumap'; nearest: 'trastuzumab'"),
-    (_set("arms", 0, "regimen", 0, "dose", value="-8 mg/kg q3w"), r"cannot be negative"),
+    (_set("arms", 0, "regimen", 0, "dose", value="-8 mg/kg q3w"), r"above zero"),
     (_set("arms", 0, "regimen", 0, "dose", value="8 mg/lb q3w"), r"unknown unit 'mg/lb'; nearest: 'mg"),
     (_set("arms", 0, "regimen", 0, "dose", value="1e999 mg q3w"), r"finite"),
     (_set("arms", 0, "regimen", 0, "dose", value="8 mg/kg q10d"), None),

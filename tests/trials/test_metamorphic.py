@@ -9,7 +9,7 @@ from her2.engine.layout import Attribute, Outcome
 from her2.survival import two_arm_cox
 from her2.survival.two_arm import two_arm_log_rank_batch
 from her2.trials.analyse import allocate, contrast_statistics, observe_arms
-from her2.trials.design import Trial
+from her2.trials.design import Action, AdverseEvent, Trial
 from her2.trials.enrol import enrol_times, loss_times
 from her2.trials.cut import cut_data
 from her2.trials.follow import arm_modifiers, prepare_trial, simulate_pool
@@ -54,8 +54,11 @@ def _scaled(agent, dose):
 
 
 def test_a_zero_dose_changes_nothing(model, cleopatra):
-    """Pertuzumab at 0 mg is the control arm, to the last digit."""
-    trial = _edit(cleopatra, **{E: _scaled("pertuzumab", "0 mg q3w")})
+    """Pertuzumab reduced to nothing in everybody is the control arm, to the last digit."""
+    data = _edit(cleopatra)
+    arm = data.arms[0]
+    none = AdverseEvent(term="none", rate=1.0, action=Action(agent="pertuzumab", dose_factor=0.0))
+    trial = data.model_copy(update={"arms": (arm.model_copy(update={"adverse_events": (none,)}), data.arms[1])})
     pool = simulate_pool(model, trial, 128, 1)
     assert _same(pool.arms[0], pool.arms[1])
 

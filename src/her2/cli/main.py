@@ -38,10 +38,16 @@ def _root(
 def _register() -> None:
     """Commands, each in its own module under `cli/commands`."""
     from her2.cli.commands.calibrate import calibrate
+    from her2.cli.commands.evidence import evidence
+    from her2.cli.commands.lint import lint
+    from her2.cli.commands.trace import trace
     from her2.cli.commands.trial import trial
 
     app.command(name="trial", help="Simulate a trial and print it beside the published result.")(trial)
     app.command(name="calibrate", help="Fit the free parameters to the reviews' figures marked for fitting.")(calibrate)
+    app.add_typer(evidence, name="evidence")
+    app.command(name="lint", help="Check the record, and your own files.")(lint)
+    app.command(name="trace", help="What an entry or number rests on, and what rests on it.")(trace)
 
 
 _register()

@@ -46,6 +46,8 @@ REFRESH_SLOW = 0.01
 PHASES = 3
 """Weeks of the dosing cycle: each week of the cycle keeps its own signals, so that a steady cycle needs no new ones."""
 N_CLONES = N_CLONE_ROWS + 1
+SURVIVAL_FLOOR = 1e-6
+"""Added to the untreated survival signal before dividing by it; a cell without any has nothing to lose."""
 UNSEEDED = -50.0
 MAX_LOG_BURDEN = 30.0
 """ln cells (1e13): no patient lives with more; growth stops there so that numbers stay finite."""
@@ -94,6 +96,7 @@ O_STATUS = int(Outcome.STATUS)
 O_ENTRY_BURDEN = int(Outcome.LOG_BURDEN_ENTRY)
 O_RESISTANT = int(Outcome.RESISTANT_AT_PROGRESSION)
 O_ENTRY_DAY = int(Outcome.ENTRY_DAY)
+O_CONFIRMED_ON = int(Outcome.CONFIRMED_ON)
 S_RUNNING = int(Status.RUNNING)
 S_DEAD = int(Status.DEAD)
 S_HORIZON = int(Status.HORIZON)
@@ -472,7 +475,8 @@ def simulate_block(
                     apoptosis = max((1.0 - free) * (apo - apo_u) / c.bim_reference, 0.0)
                     modifier = 1.0
                     if not null_model:
-                        loss = max(untreated[g, OUT_SURVIVAL, i] - now[0, g, s, OUT_SURVIVAL, i], 0.0)
+                        before = untreated[g, OUT_SURVIVAL, i]
+                        loss = max(before - now[0, g, s, OUT_SURVIVAL, i], 0.0) / (before + SURVIVAL_FLOOR)
                         modifier = (1.0 + c.chemo_synergy * (1.0 - free) * loss) * exp(
                             c.chemo_cycle_exponent * log(relative)
                         )
@@ -610,6 +614,7 @@ def simulate_block(
                                 and t1 - outcomes[O_UNCONFIRMED, i] >= CONFIRM_DAYS
                             ):
                                 outcomes[O_CONFIRMED, i] = outcomes[O_UNCONFIRMED, i]
+                                outcomes[O_CONFIRMED_ON, i] = t1
                     nadir[i] = min(nadir[i], obs)
                     if progressive:
                         if first_in_trial:

@@ -250,6 +250,7 @@ class Outcome(IntEnum):
     LOG_BURDEN_ENTRY = 14  # ln cells at entry into the trial line
     RESISTANT_AT_PROGRESSION = 15  # share of cells outside clone 0 at progression, NaN if none
     ENTRY_DAY = 16  # day of entry since the first metastatic therapy
+    CONFIRMED_ON = 17  # day of the visit that confirmed the response, inf if none
 
 
 N_OUTCOMES = len(Outcome)

@@ -11,7 +11,7 @@ from numba import njit
 
 from her2.engine.layout import LANES, Signal
 from her2.engine.vecmath import exp, log
-from her2.signalling.receptors import NEWTON_STEPS, SWEEPS
+from her2.signalling.receptors import NEWTON_ENOUGH, NEWTON_STEPS, SWEEPS
 
 _SLOW = int(Signal.SLOW)
 _EGF = int(Signal.EGF)
@@ -99,6 +99,10 @@ def evaluate_block(receptors, network, x, out, work, values, hills):
                 p = grad[0, i]
                 mono[s, i] = 2.0 * total[s, i] / (p + np.sqrt(p * p + 4.0 * grad[1, i] * total[s, i]))
     # Newton steps in ln m: Hessian diag(m + sum_b k_ab m_a m_b) + k_ab m_a m_b, positive definite
+    # a lane that has converged keeps its digits, so that they do not depend on its neighbours
+    going = pair[1]
+    for i in range(LANES):
+        going[i] = 1.0
     for _ in range(NEWTON_STEPS):
         for s in range(N_SPECIES):
             for i in range(LANES):
@@ -142,7 +146,16 @@ def evaluate_block(receptors, network, x, out, work, values, hills):
                 grad[p, i] /= hess[p * N_SPECIES + p, i]
         for s in range(N_SPECIES):
             for i in range(LANES):
-                mono[s, i] *= exp(-min(max(grad[s, i], -2.0), 2.0))
+                step = exp(-min(max(grad[s, i], -2.0), 2.0))
+                mono[s, i] *= step if going[i] > 0.0 else 1.0
+        left = 0.0
+        for i in range(LANES):
+            largest = max(max(abs(grad[0, i]), abs(grad[1, i])), max(abs(grad[2, i]), abs(grad[3, i])))
+            going[i] = going[i] if largest > NEWTON_ENOUGH else 0.0
+        for i in range(LANES):
+            left += going[i]
+        if left == 0.0:
+            break
     # recruitment relative to the reference cell
     for i in range(LANES):
         values[0, i] = 0.0

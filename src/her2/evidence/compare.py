@@ -37,10 +37,11 @@ FIELDS: dict[str, tuple[str, ...]] = {
 SAME_TRIAL = {"geyer_2006": "egf100151", "ma31": "ctg_ma31", "lin_2009": "egf105084"}
 """Two names of one trial that both reviews use."""
 
-_STOP = frozenset(
-    """a an and are as at be been by for from had has have in into is it its may of on or that the their this to
-    was were with""".split()
-)
+_STOP = frozenset({
+    "a", "an", "and", "are", "as", "at", "be", "been", "by", "for", "from", "had",
+    "has", "have", "in", "into", "is", "it", "its", "may", "of", "on", "or", "that",
+    "the", "their", "this", "to", "was", "were", "with",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)

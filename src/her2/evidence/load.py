@@ -1,7 +1,7 @@
 """Read the record: the files under `data/` that ship with the package, and the user's own beside them.
 
-YAML is read with the safe loader, with limits on size and depth; nothing in a file is ever run. Every error names
-the file, the field, what was expected and what came.
+YAML is read with the safe loader, with limits on size and depth; nothing in a file is ever run. Every error
+names the file, the field, what was expected and what came.
 """
 
 from __future__ import annotations
@@ -325,7 +325,7 @@ def _members(
 
 
 def load_network(name: str) -> Any:
-    """A network file (receptors, pathway, clones) as plain data; its names are checked when it is compiled."""
+    """A network file (receptors, pathway, clones) as plain data; names are checked when it is compiled."""
     return read_yaml(find_file("network", name))
 
 

@@ -1,7 +1,7 @@
-"""What each kind of record contains. Misspelt or unknown keys are errors, numbers never travel without unit and source.
+"""What each kind of record contains. Unknown keys are errors, numbers never travel without unit and source.
 
-One pydantic model per kind of entry; `her2.evidence.load` reads the files under `data/` (and the user's own) into
-these, `her2.evidence.lint` checks what a single entry cannot know about the others.
+One pydantic model per kind of entry; `her2.evidence.load` reads the files under `data/` (and the user's own)
+into these, `her2.evidence.lint` checks what a single entry cannot know about the others.
 """
 
 from __future__ import annotations
@@ -403,7 +403,7 @@ class StudyArm(Entry):
 class Study(Entry):
     """A trial or study of the reviews with every figure they print about it.
 
-    A `collection` is no study: it holds the figures a review prints outside any study, and is not counted as one.
+    A `collection` is no study: it holds the figures a review prints outside any study, and is not counted.
     """
 
     id: Identifier
@@ -480,7 +480,7 @@ class SourceFile(Entry):
 
 
 class ExcludedNumber(Entry):
-    """A number of a seed file that is no figure, on one line, or every match of a pattern in a range of lines."""
+    """A number of a review that is no figure: on one line, or all words of a range that match a pattern."""
 
     source: Identifier
     line: int | None = Field(default=None, ge=1)

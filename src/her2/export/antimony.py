@@ -1,10 +1,10 @@
 """The full model of one patient on one regimen as Antimony text, written from the compiled model.
 
 Every constant comes from the `Model` and the patient, none is typed here; the equations are those listed in
-`her2.export.reference`, which integrates them in Python from separate code. Cells are named by genotype and site:
-`akt_bypass_cns` is AKT in the bypass genotype in the central nervous system.
-Not in the text: scans, hazards, death, CNS seeding by chance, changes of line, tolerance from earlier chemotherapy
-lines, infusion times (doses are boluses, written as events).
+`her2.export.reference`, which integrates them in Python from separate code. Cells are named by genotype and
+site: `akt_bypass_cns` is AKT in the bypass genotype in the central nervous system.
+Not in the text: scans, hazards, death, CNS seeding by chance, changes of line, tolerance from earlier
+chemotherapy lines, infusion times (doses are boluses, written as events).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
+from her2.engine.kernel import SURVIVAL_FLOOR
 from her2.evidence.load import load_network
 from her2.export.dosing import Dose, checked_doses
 from her2.export.individual import Individual, resolve
@@ -26,9 +27,11 @@ from her2.patients.sample import Cohort
 from her2.signalling.receptors import reference_recruitment
 
 _PREAMBLE = """\
-// Virtual patient with HER2-positive breast cancer, full model of one line of therapy. For research, not for
-// treating patients. Time: day. Antibody: mg. Receptors and dimers: 1e6 per cell. Pathway: normalised activity, 0 to 1.
-// Tumour: ln cells of each clone and site. Doses are boluses. Scans, death and changes of line are not in this model.
+// Virtual patient with HER2-positive breast cancer, full model of one line of therapy.
+// For research, not for treating patients.
+// Time: day. Antibody: mg. Receptors and dimers: 1e6 per cell. Pathway: normalised activity, 0 to 1.
+// Tumour: ln cells of each clone and site. Doses are boluses.
+// Scans, death and changes of line are not in this model.
 
 function positive(x)
   piecewise(x, x > 0, 0)
@@ -97,7 +100,7 @@ def antimony_text(
     """
     individual = resolve(model, patient)
     doses = checked_doses(regimen, individual, days)
-    writer = _Writer(model, individual)
+    writer = _Writer(model, individual.giving({d.drug for d in doses}))
     writer.lines.append(_PREAMBLE)
     writer.write_drugs()
     writer.write_receptor_constants(dissociation_per_h, turnover_per_h)
@@ -168,8 +171,12 @@ class _Writer:
             self.value(f"vp_{drug}", vp, "litre", "peripheral volume")
             self.value(f"vmax_{drug}", vmax, "mg_per_day", "largest saturable elimination")
             self.value(f"km_{drug}", km, "mg_per_litre", "concentration at half of it")
-            self.value(f"kd_{drug}", p.kd[k], "mg_per_litre", "interstitial antibody at half occupancy of HER2")
-            self.value(f"fc_weight_{drug}", p.fc_weight[k], "dimensionless", "Fc part in antibody-dependent kill")
+            self.value(
+                f"kd_{drug}", p.kd[k], "mg_per_litre", "interstitial antibody at half occupancy of HER2"
+            )
+            self.value(
+                f"fc_weight_{drug}", p.fc_weight[k], "dimensionless", "Fc part in antibody-dependent kill"
+            )
             plasma, tissue = f"{drug}_central", f"{drug}_peripheral"
             self.rule(f"{drug}_plasma", f"{plasma}/vc_{drug}", "mg_per_litre")
             exchange = f"q_{drug}*({drug}_plasma - {tissue}/vp_{drug})"
@@ -180,21 +187,27 @@ class _Writer:
             self.section(f"{drug}: effect site, relative to the reference exposure")
             self.value(f"rise_{drug}", p.effect_rise[k], "per_mg", "of the effect site per dose")
             self.value(f"ke0_{drug}", p.effect_decay[k], "per_day", "decay of the effect site")
-            self.value(f"kill_{drug}", p.kill[k], "per_day", "of this patient's sensitive cells at the reference")
+            self.value(
+                f"kill_{drug}", p.kill[k], "per_day", "of this patient's sensitive cells at the reference"
+            )
             self.state(f"{drug}_effect", 0.0, "dimensionless", f"-ke0_{drug}*{drug}_effect")
 
     def write_receptor_constants(self, dissociation_per_h: float, turnover_per_h: float) -> None:
         layer, p = self.model.receptors, self.p
         self.section("receptors: the same in every cell of this patient")
         self.lines.append("compartment membrane = 1; membrane has dimensionless;")
-        self.value("k_off", dissociation_per_h * HOURS_PER_DAY, "per_day", "dissociation of dimers, assumed fast")
+        self.value(
+            "k_off", dissociation_per_h * HOURS_PER_DAY, "per_day", "dissociation of dimers, assumed fast"
+        )
         self.value("k_turn", turnover_per_h * HOURS_PER_DAY, "per_day", "turnover of receptors, assumed fast")
         for name, level in zip(layer.ligands, p.ligands, strict=True):
             self.value(name, level, "dimensionless", "ligand, relative level")
         for c, d in enumerate(layer.channel_dimer):
             dimer = layer.dimers[d]
             drive = layer.ligands[layer.channel_ligand[c]] if layer.channel_ligand[c] >= 0 else "no ligand"
-            self.value(f"strength_{c}_{dimer}", layer.channel_strength[c], "per_million", f"association, {drive}")
+            self.value(
+                f"strength_{c}_{dimer}", layer.channel_strength[c], "per_million", f"association, {drive}"
+            )
             for a, antibody in enumerate(layer.antibodies):
                 if layer.channel_block[c, a]:
                     self.value(
@@ -236,7 +249,12 @@ class _Writer:
                 self.value(f"w_{name}_{number}", network.reaction_weight[r], "dimensionless")
                 for e in range(network.inhibitor_start[r], network.inhibitor_start[r + 1]):
                     source = network.names[network.hill_source[network.inhibitor_hill[e]]]
-                    self.value(f"w_{name}_{number}_{source}", network.inhibitor_weight[e], "dimensionless", "inhibits")
+                    self.value(
+                        f"w_{name}_{number}_{source}",
+                        network.inhibitor_weight[e],
+                        "dimensionless",
+                        "inhibits",
+                    )
         for slow in network.slow:
             self.value(f"tau_{slow.name}", slow.time_constant_d, "day")
             self.value(f"gain_{slow.name}", slow.gain, "dimensionless")
@@ -246,8 +264,12 @@ class _Writer:
         self.section("tumour")
         self.value("growth", p.growth, "per_day", "net rate of a reference clone without treatment")
         self.value("loss", c.turnover, "dimensionless", "loss rate in units of it")
-        self.value("independent", p.independent, "dimensionless", "share of drive outside the modelled network")
-        self.value("cell_cycle_reference", c.cell_cycle_reference, "dimensionless", "untreated reference cell")
+        self.value(
+            "independent", p.independent, "dimensionless", "share of drive outside the modelled network"
+        )
+        self.value(
+            "cell_cycle_reference", c.cell_cycle_reference, "dimensionless", "untreated reference cell"
+        )
         self.value("bim_reference", c.bim_reference, "dimensionless", "untreated reference cell")
         self.value("apoptosis_kill", c.apoptosis_kill, "per_day", "per unit apoptotic drive")
         self.value("fc_half", c.fc_half, "million", "Fc load at half-maximal kill")
@@ -256,7 +278,9 @@ class _Writer:
         self.value("relative_floor", RELATIVE_FLOOR, "dimensionless")
         self.value("largest_burden", p.ceiling, "dimensionless", "ln cells")
         for clone, cost in zip(p.clones, p.cost, strict=True):
-            self.value(f"cost_{clone}", cost, "dimensionless", "proliferation relative to the sensitive clone")
+            self.value(
+                f"cost_{clone}", cost, "dimensionless", "proliferation relative to the sensitive clone"
+            )
 
     def write_genotype(self, g: int) -> None:
         """What distinguishes the cells of one genotype at every site."""
@@ -275,8 +299,12 @@ class _Writer:
         p, layer = self.p, self.model.receptors
         site = p.sites[s]
         self.section(f"site {site}: occupancy of HER2, association constants of dimers")
-        self.value(f"partition_{site}", p.partition[s], "dimensionless", "antibody beside cells relative to plasma")
-        self.value(f"effector_kill_{site}", p.effector_kill[s], "per_day", "by effector cells at saturating load")
+        self.value(
+            f"partition_{site}", p.partition[s], "dimensionless", "antibody beside cells relative to plasma"
+        )
+        self.value(
+            f"effector_kill_{site}", p.effector_kill[s], "per_day", "by effector cells at saturating load"
+        )
         for drug in p.antibodies:
             beside = f"partition_{site}*positive({drug}_plasma)"
             self.rule(f"occupancy_{drug}_{site}", f"{beside}/({beside} + kd_{drug})")
@@ -308,7 +336,9 @@ class _Writer:
         names = [f"{n}_{cell}" for n in (*layer.species, *layer.dimers)]
         for row, name in enumerate(names):
             start = _number(p.receptors_untreated[row, g])
-            self.lines.append(f"substanceOnly species {name} in membrane; {name} = {start}; {name} has million;")
+            self.lines.append(
+                f"substanceOnly species {name} in membrane; {name} = {start}; {name} has million;"
+            )
         for k, species in enumerate(layer.species):
             factors = [f"base_{species}_{genotype}"]
             for a, antibody in enumerate(layer.antibodies):
@@ -320,14 +350,19 @@ class _Writer:
             else:
                 total = f"total_{species}_{cell}"
                 self.rule(total, "*".join(factors), "million")
-            self.lines.append(f"turn_{species}_{cell}: -> {species}_{cell}; k_turn*({total} - {species}_{cell});")
-        for d, dimer in enumerate(layer.dimers):
-            a, b = (f"{layer.species[k]}_{cell}" for k in (layer.dimer_first[d], layer.dimer_second[d]))
-            bound = f"{dimer}_{cell}"
-            sides = f"2 {a}" if a == b else f"{a} + {b}"
-            # K is the association constant at steady state, where binding also replaces the dimers lost by turnover
             self.lines.append(
-                f"bind_{bound}: {sides} -> {bound}; k_{dimer}_{site}*(k_off + k_turn)*{a}*{b} - k_off*{bound};"
+                f"turn_{species}_{cell}: -> {species}_{cell}; k_turn*({total} - {species}_{cell});"
+            )
+        for d, dimer in enumerate(layer.dimers):
+            first, second = (
+                f"{layer.species[k]}_{cell}" for k in (layer.dimer_first[d], layer.dimer_second[d])
+            )
+            bound = f"{dimer}_{cell}"
+            sides = f"2 {first}" if first == second else f"{first} + {second}"
+            # K holds at steady state, where binding also replaces dimers lost by turnover
+            self.lines.append(
+                f"bind_{bound}: {sides} -> {bound}; "
+                f"k_{dimer}_{site}*(k_off + k_turn)*{first}*{second} - k_off*{bound};"
             )
             self.lines.append(f"lose_{bound}: {bound} -> ; k_turn*{bound};")
         for path, weights in (("pi3k", layer.pi3k), ("ras", layer.ras)):
@@ -346,7 +381,9 @@ class _Writer:
                 expression = f"{('pi3k', 'ras')[k]}_recruited_{cell}"
             else:
                 factors = [f"level_{name}_{genotype}"]
-                factors += [f"(1 + gain_{w.name}*{w.name}_{cell})" for w in network.slow if w.network_input == k]
+                factors += [
+                    f"(1 + gain_{w.name}*{w.name}_{cell})" for w in network.slow if w.network_input == k
+                ]
                 expression = "*".join(factors)
             if k in network.half_saturated:
                 expression = f"half_saturated({expression})"
@@ -379,7 +416,7 @@ class _Writer:
         return range(int(start[node]), int(start[node + 1]))
 
     def target(self, node: int, cell: str) -> str:
-        """The OR over a node's reactions, each the AND of its activators and of the complements of its inhibitors."""
+        """OR over a node's reactions, each the AND of its activators and of its inhibitors' complements."""
         network = self.model.network
         name = network.names[network.n_inputs + node]
         terms = []
@@ -405,8 +442,15 @@ class _Writer:
         share = "(1 - independent)"
         self.rule(f"proliferation_{cell}", f"independent + {share}*{cycle}_{cell}/cell_cycle_reference")
         rest = f"(independent + {share}*untreated_{cycle}_{genotype}/cell_cycle_reference)"
-        self.rule(f"apoptosis_{cell}", f"positive({share}*({bim}_{cell} - untreated_{bim}_{genotype})/bim_reference)")
-        self.rule(f"survival_lost_{cell}", f"positive(untreated_{survival}_{genotype} - {survival}_{cell})")
+        self.rule(
+            f"apoptosis_{cell}",
+            f"positive({share}*({bim}_{cell} - untreated_{bim}_{genotype})/bim_reference)",
+        )
+        before = f"untreated_{survival}_{genotype}"
+        self.rule(
+            f"survival_lost_{cell}",
+            f"positive({before} - {survival}_{cell})/({before} + {SURVIVAL_FLOOR})",
+        )
         cycling = f"between(proliferation_{cell}/{rest}, relative_floor, 1)"
         self.rule(
             f"chemo_factor_{cell}",
@@ -415,7 +459,9 @@ class _Writer:
         load = " + ".join(f"fc_weight_{a}*occupancy_{a}_{site}" for a in p.antibodies)
         # effector cells see full-length HER2 before down-regulation, as in the kernel
         self.rule(f"fc_load_{cell}", f"base_her2_{genotype}*({load})", "million")
-        self.rule(f"immune_{cell}", f"effector_kill_{site}*fc_load_{cell}/(fc_load_{cell} + fc_half)", "per_day")
+        self.rule(
+            f"immune_{cell}", f"effector_kill_{site}*fc_load_{cell}/(fc_load_{cell} + fc_half)", "per_day"
+        )
 
     def write_clones(self, s: int) -> None:
         p = self.p
@@ -435,7 +481,12 @@ class _Writer:
             )
             self.value(f"floor_{where}", p.floor[k, s], "dimensionless", "ln cells")
             name = f"ln_cells_{where}"
-            self.state(name, p.start[k, s], "dimensionless", f"bounded(rate_{where}, {name}, floor_{where}, largest_burden)")
+            self.state(
+                name,
+                p.start[k, s],
+                "dimensionless",
+                f"bounded(rate_{where}, {name}, floor_{where}, largest_burden)",
+            )
         cells = " + ".join(f"exp(ln_cells_{clone}_{site})" for clone in p.clones)
         self.rule(f"ln_burden_{site}", f"ln({cells})")
 
@@ -469,10 +520,20 @@ class _Writer:
                     entry = record[species]
                     # the truncated form is a part of the protein of that entry, not the protein
                     relation = "identity" if "label" not in entry else "isVersionOf"
-                    for resource in (f"uniprot:{entry['uniprot']}", f"hgnc:{entry['hgnc'].removeprefix('HGNC:')}"):
+                    for resource in (
+                        f"uniprot:{entry['uniprot']}",
+                        f"hgnc:{entry['hgnc'].removeprefix('HGNC:')}",
+                    ):
                         term = relation if resource.startswith("uniprot") else "isEncodedBy"
                         self.lines.append(f'{species}_{cell} {term} "https://identifiers.org/{resource}";')
                 for d, dimer in enumerate(layer.dimers):
-                    pair = sorted({record[layer.species[k]]["uniprot"] for k in (layer.dimer_first[d], layer.dimer_second[d])})
+                    pair = sorted(
+                        {
+                            record[layer.species[k]]["uniprot"]
+                            for k in (layer.dimer_first[d], layer.dimer_second[d])
+                        }
+                    )
                     for protein in pair:
-                        self.lines.append(f'{dimer}_{cell} hasPart "https://identifiers.org/uniprot:{protein}";')
+                        self.lines.append(
+                            f'{dimer}_{cell} hasPart "https://identifiers.org/uniprot:{protein}";'
+                        )

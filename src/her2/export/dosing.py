@@ -33,7 +33,11 @@ def planned_doses(
     regimens, regimen : the regimens of a trial and the index of one of them
     weeks : doses in weeks 0 to `weeks` - 1
     """
-    body = {0: 1.0, 1: float(patient.attributes[Attribute.WEIGHT, 0]), 2: float(patient.attributes[Attribute.BSA, 0])}
+    body = {
+        0: 1.0,
+        1: float(patient.attributes[Attribute.WEIGHT, 0]),
+        2: float(patient.attributes[Attribute.BSA, 0]),
+    }
     doses = []
     for week in range(weeks):
         for number, agent in enumerate(model.agents):

@@ -1,12 +1,13 @@
-"""One patient of a cohort resolved into the numbers of the full model: genotypes, sites, clones, drugs, start.
+"""One patient resolved into the numbers of the full model: genotypes, sites, clones, drugs, start.
 
-Both forms of the full model, the Antimony text and the Python reference, read their numbers here; the equations
-are written twice on purpose, so that each checks the other.
+Both forms of the full model, the Antimony text and the Python reference, read their numbers here; the
+equations are written twice on purpose, so that each checks the other.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +91,18 @@ class Individual:
     untreated: Array
     receptors_untreated: Array
 
+    def giving(self, drugs: Collection[str]) -> Individual:
+        """The same patient with only these cytotoxics in the model; antibodies always stay."""
+        keep = [k for k, name in enumerate(self.cytotoxics) if name in drugs]
+        return replace(
+            self,
+            cytotoxics=tuple(self.cytotoxics[k] for k in keep),
+            effect_rise=self.effect_rise[keep],
+            effect_decay=self.effect_decay[keep],
+            kill=self.kill[keep],
+            kill_share=self.kill_share[keep],
+        )
+
 
 def resolve(model: Model, patient: Cohort) -> Individual:
     """Numbers of the full model for a cohort of exactly one patient.
@@ -106,8 +119,8 @@ def resolve(model: Model, patient: Cohort) -> Individual:
     layer, network, constants, clones = model.receptors, model.network, model.constants, model.clones
     if layer.species != ("egfr", "her2", "her3", "p95her2") or layer.ligands != ("egf", "heregulin"):
         raise RecordError(
-            "network/receptors.yaml: the full model knows the receptors egfr, her2, her3, p95her2 and the ligands "
-            f"egf, heregulin; got {', '.join(layer.species + layer.ligands)}"
+            "network/receptors.yaml: the full model knows the receptors egfr, her2, her3, p95her2 and the "
+            f"ligands egf, heregulin; got {', '.join(layer.species + layer.ligands)}"
         )
     a = patient.attributes[:, 0]
     share = np.maximum(a[Attribute.P95_SHARE], clones.p95_share)
@@ -191,7 +204,7 @@ def _start(model: Model, a: Array, seeded: bool) -> tuple[Array, Array]:
 
 
 def _untreated(model: Model, totals: Array, ligands: Array, inputs: Array) -> tuple[Array, Array]:
-    """Network values (inputs and nodes) and receptors (free monomers, dimers) of every genotype without drugs."""
+    """Network values and receptors (free monomers, dimers) of every genotype without drugs."""
     layer, network = model.receptors, model.network
     n = totals.shape[1]
     free_of_drug = np.zeros((len(layer.antibodies), n))

@@ -1,8 +1,9 @@
 """The full model of one patient as ordinary differential equations, integrated in Python.
 
-The readable reference of the population kernel: what the kernel takes as quasi-steady (receptor binding, pathway) has
-its own differential equations here, and drug levels act continuously instead of once a week. The same model leaves
-the program as SBML (`her2.export.antimony`); the two are programmed separately and compared in the tests.
+The readable reference of the population kernel: what the kernel takes as quasi-steady (receptor binding,
+pathway) has its own differential equations here, and drug levels act continuously instead of once a week.
+The same model leaves the program as SBML (`her2.export.antimony`); the two are programmed separately and
+compared in the tests.
 
     receptors   dm/dt = k_turn (T - m) - sum binding,  dD/dt = binding - k_turn D,
                 binding = K (k_off + k_turn) m m' - k_off D
@@ -12,9 +13,10 @@ the program as SBML (`her2.export.antimony`); the two are programmed separately 
     cytotoxic   dE/dt = -ke0 E
     clone       d ln N/dt = net rate, 0 where it would leave [floor, ceiling]
 
-T, the total of a receptor, carries down-regulation and adaptation; free receptors and dimers are lost with the same
-rate constant k_turn, so that each total relaxes to T whatever the binding, and the on-rate K (k_off + k_turn) makes K
-the association constant at steady state, which is therefore exactly the kernel's equilibrium.
+T, the total of a receptor, carries down-regulation and adaptation; free receptors and dimers are lost with
+the same rate constant k_turn, so that each total relaxes to T whatever the binding, and the on-rate
+K (k_off + k_turn) makes K the association constant at steady state, which is therefore exactly the kernel's
+equilibrium.
 Not in these equations: scans, hazards, death, CNS seeding by chance, changes of line, tolerance from earlier
 chemotherapy lines, infusion times (doses are boluses).
 """
@@ -23,11 +25,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
+from her2.engine.kernel import SURVIVAL_FLOOR
 from her2.errors import Her2Error, unknown
 from her2.export.dosing import Dose, checked_doses
 from her2.export.individual import Individual, resolve
@@ -40,9 +44,9 @@ Array = NDArray[np.float64]
 
 HOURS_PER_DAY = 24.0
 DISSOCIATION_PER_H = 10.0
-"""Dissociation of receptor dimers; assumed: dimers live for minutes. The steady state does not depend on it."""
+"""Dissociation of receptor dimers; assumed: they live for minutes. Steady states do not depend on it."""
 TURNOVER_PER_H = 1.0
-"""Relaxation of receptor totals; assumed: fast next to the weekly step. The steady state does not depend on it."""
+"""Relaxation of receptor totals; assumed: fast next to a week. Steady states do not depend on it."""
 RELATIVE_FLOOR = 1e-6
 """Smallest proliferation relative to untreated that scales chemotherapy, as in the kernel."""
 
@@ -71,7 +75,9 @@ class Course:
         """ln cells of all clones of a site together: (times,)."""
         rows = [k for k, n in enumerate(self.names) if n.startswith("ln_cells_") and n.endswith(f"_{site}")]
         if not rows:
-            raise unknown("site", site, {n.rsplit("_", 1)[1] for n in self.names if n.startswith("ln_cells_")})
+            raise unknown(
+                "site", site, {n.rsplit("_", 1)[1] for n in self.names if n.startswith("ln_cells_")}
+            )
         return np.asarray(np.logaddexp.reduce(self.values[rows], axis=0))
 
 
@@ -84,7 +90,7 @@ def reference_course(
     *,
     relative_tolerance: float = 1e-9,
     absolute_tolerance: float = 1e-11,
-    method: str = "LSODA",
+    method: str = "BDF",
     dissociation_per_h: float = DISSOCIATION_PER_H,
     turnover_per_h: float = TURNOVER_PER_H,
 ) -> Course:
@@ -96,7 +102,8 @@ def reference_course(
     regimen : doses as (day, drug, mg), such as `her2.export.Dose`
     days : length of the course
     times : (times,), day, ascending within [0, days]; default every whole day
-    method : a stiff method of `scipy.integrate.solve_ivp` that takes a Jacobian: LSODA, BDF or Radau
+    method : a stiff method of `scipy.integrate.solve_ivp` that takes a Jacobian: BDF, Radau or LSODA (which
+        may fall into its non-stiff method, and very small steps, where nothing moves)
     dissociation_per_h, turnover_per_h : rate constants of receptor dimers and totals
 
     Raises
@@ -104,8 +111,11 @@ def reference_course(
     her2.errors.Her2Error
         If the solver does not reach the end of an interval between doses.
     """
-    equations = FullModel(model, patient, dissociation_per_h, turnover_per_h)
-    doses = checked_doses(regimen, equations.individual, days)
+    individual = resolve(model, patient)
+    doses = checked_doses(regimen, individual, days)
+    equations = FullModel(
+        model, individual.giving({d.drug for d in doses}), dissociation_per_h, turnover_per_h
+    )
     wanted = np.arange(0.0, np.floor(days) + 1.0) if times is None else np.asarray(times, dtype=np.float64)
     if wanted.size and (np.any(np.diff(wanted) < 0.0) or wanted[0] < 0.0 or wanted[-1] > days):
         raise ValueError(f"times: expected ascending days within [0, {days}]")
@@ -113,7 +123,7 @@ def reference_course(
     values = np.empty((equations.n_states, wanted.size))
     y = equations.start()
     values[:, wanted == 0.0] = y[:, None]
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
+    for begin, end in pairwise(edges):
         for dose in doses:
             if dose.day == begin:
                 y = equations.give(y, dose)
@@ -140,26 +150,32 @@ def reference_course(
 class FullModel:
     """Right-hand side, Jacobian and doses of the full model of one patient.
 
-    The state vector holds antibody amounts (central, peripheral), cytotoxic effects, then for every cell (genotype
-    within site) free receptors, dimers, nodes and slow states, then ln cells of every clone within site.
+    The state vector holds antibody amounts (central, peripheral), cytotoxic effects, then for every cell
+    (genotype within site) free receptors, dimers, nodes and slow states, then ln cells of every clone within
+    site.
     """
 
     def __init__(
         self,
         model: Model,
-        patient: Cohort,
+        individual: Individual,
         dissociation_per_h: float = DISSOCIATION_PER_H,
         turnover_per_h: float = TURNOVER_PER_H,
     ) -> None:
         self.model = model
-        self.individual = resolve(model, patient)
+        self.individual = individual
         self.k_off = dissociation_per_h * HOURS_PER_DAY
         self.k_turn = turnover_per_h * HOURS_PER_DAY
-        p, layer, network = self.individual, model.receptors, model.network
+        p, layer, network = individual, model.receptors, model.network
         self.reference_pi3k, self.reference_ras = reference_recruitment(layer)
         self.n_cells = len(p.sites) * len(p.genotypes)
         self.n_drug = 2 * len(p.antibodies) + len(p.cytotoxics)
-        self.cell_rows = (*layer.species, *layer.dimers, *network.names[network.n_inputs :], *(s.name for s in network.slow))
+        self.cell_rows = (
+            *layer.species,
+            *layer.dimers,
+            *network.names[network.n_inputs :],
+            *(s.name for s in network.slow),
+        )
         self.cells_end = self.n_drug + len(self.cell_rows) * self.n_cells
         self.n_states = self.cells_end + len(p.clones) * len(p.sites)
         self.names = state_names(model, p)
@@ -197,14 +213,18 @@ class FullModel:
 
         # cells as columns: (rows, sites, genotypes, copies) flattened over all but the rows
         shape = (len(p.sites), len(p.genotypes), copies)
-        block = y[self.n_drug : self.cells_end].reshape(len(p.sites), len(p.genotypes), len(self.cell_rows), copies)
+        block = y[self.n_drug : self.cells_end].reshape(
+            len(p.sites), len(p.genotypes), len(self.cell_rows), copies
+        )
         cells = np.moveaxis(block, 2, 0).reshape(len(self.cell_rows), -1)
-        bound = np.broadcast_to(occupancy[:, :, None, :], (len(p.antibodies), *shape)).reshape(len(p.antibodies), -1)
+        bound = np.broadcast_to(occupancy[:, :, None, :], (len(p.antibodies), *shape)).reshape(
+            len(p.antibodies), -1
+        )
         column = np.broadcast_to(np.arange(len(p.genotypes))[None, :, None], shape).ravel()
         moved = self._cells(cells, bound, column)
-        change[self.n_drug : self.cells_end] = np.moveaxis(moved.reshape(len(self.cell_rows), *shape), 0, 2).reshape(
-            -1, copies
-        )
+        change[self.n_drug : self.cells_end] = np.moveaxis(
+            moved.reshape(len(self.cell_rows), *shape), 0, 2
+        ).reshape(-1, copies)
         nodes = cells[len(self.cell_rows) - network.n_nodes - len(network.slow) :].reshape(-1, *shape)
         ln_cells = y[self.cells_end :].reshape(len(p.sites), len(p.clones), copies)
         rate = self._rates(nodes, occupancy, effect)
@@ -277,8 +297,11 @@ class FullModel:
         rest = {k: p.untreated[v][None, :, None] for k, v in network.outputs.items()}
         pro = free + (1.0 - free) * nodes[out["proliferation"]] / c.cell_cycle_reference
         pro_rest = free + (1.0 - free) * rest["proliferation"] / c.cell_cycle_reference
-        apoptosis = np.maximum((1.0 - free) * (nodes[out["apoptosis"]] - rest["apoptosis"]) / c.bim_reference, 0.0)
+        apoptosis = np.maximum(
+            (1.0 - free) * (nodes[out["apoptosis"]] - rest["apoptosis"]) / c.bim_reference, 0.0
+        )
         lost_survival = np.maximum(rest["survival_signal"] - nodes[out["survival_signal"]], 0.0)
+        lost_survival = lost_survival / (rest["survival_signal"] + SURVIVAL_FLOOR)
         cycling = np.clip(pro / pro_rest, RELATIVE_FLOOR, 1.0)
         modifier = (1.0 + c.chemo_synergy * (1.0 - free) * lost_survival) * cycling**c.chemo_cycle_exponent
         load = p.totals[1][None, :, None] * np.einsum("a,asc->sc", p.fc_weight, occupancy)[:, None, :]

@@ -15,8 +15,8 @@ LEVEL, VERSION = 3, 2
 def to_sbml(text: str) -> str:
     """SBML Level 3 Version 2 of one Antimony model.
 
-    The document passes libSBML's consistency check without errors; warnings about the units of literal numbers
-    are allowed.
+    The document passes libSBML's consistency check without errors; warnings about the units of literal
+    numbers are allowed.
 
     Raises
     ------
@@ -34,7 +34,9 @@ def to_sbml(text: str) -> str:
     if (document.getLevel(), document.getVersion()) != (LEVEL, VERSION) and not document.setLevelAndVersion(
         LEVEL, VERSION
     ):
-        raise Her2Error(f"SBML: cannot be written as Level {LEVEL} Version {VERSION}; {'; '.join(_errors(document))}")
+        raise Her2Error(
+            f"SBML: cannot be written as Level {LEVEL} Version {VERSION}; {'; '.join(_errors(document))}"
+        )
     document.checkConsistency()
     found = _errors(document)
     if found:

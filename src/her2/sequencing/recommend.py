@@ -21,14 +21,14 @@ class Option:
 
 
 def load_rules() -> tuple[Rule, ...]:
-    """All rules of the record and the user's, in order of precedence (rank, then id)."""
+    """Executable rules of the record and the user's, in order of precedence (rank, then id)."""
     return _rules(os.environ.get("HER2_RECORD"))
 
 
 @lru_cache(maxsize=4)
 def _rules(_user: str | None) -> tuple[Rule, ...]:
     rules = [parse(Rule, read_yaml(p), show_path(p)) for p in files_of("rules")]
-    return tuple(sorted(rules, key=lambda r: (r.rank, r.id)))
+    return tuple(sorted((r for r in rules if r.executable), key=lambda r: (r.rank, r.id)))
 
 
 def recommend(state: ClinicalState, rules: tuple[Rule, ...] | None = None) -> list[Option]:

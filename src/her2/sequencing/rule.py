@@ -39,6 +39,9 @@ def applies(rule: Rule, state: ClinicalState) -> bool:
             raise RecordError(
                 f"rule {rule.id}: unknown condition '{name}'{nearest(name, _TESTS)} (valid: {', '.join(_TESTS)})"
             )
-    holds = all(_TESTS[name](state, wanted) for name, wanted in rule.when.items())
-    excepted = bool(rule.unless) and all(_TESTS[name](state, wanted) for name, wanted in rule.unless.items())
+    try:
+        holds = all(_TESTS[name](state, wanted) for name, wanted in rule.when.items())
+        excepted = bool(rule.unless) and all(_TESTS[name](state, wanted) for name, wanted in rule.unless.items())
+    except (TypeError, ValueError) as error:
+        raise RecordError(f"rule {rule.id}: a condition has a value of the wrong kind ({error})") from error
     return holds and not excepted

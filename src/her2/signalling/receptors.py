@@ -18,8 +18,10 @@ Array = NDArray[np.float64]
 
 SWEEPS = 4
 """Gauss-Seidel sweeps before Newton's method takes over."""
-NEWTON_STEPS = 8
-"""Newton steps in the logarithm of the free monomers."""
+NEWTON_STEPS = 12
+"""Newton steps in the logarithm of the free monomers, at most."""
+NEWTON_ENOUGH = 1e-7
+"""A cell whose last Newton step was below this has converged: the next error is of the order of its square."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ def free_monomers(layer: ReceptorLayer, totals: Array, constants: Array) -> Arra
     """Free monomers at equilibrium.
 
     Gauss-Seidel sweeps (each receptor's own quadratic solved exactly) followed by Newton steps on the convex
-    potential of which the conservation laws are the gradient. Both are fixed in number; see `residual`.
+    potential of which the conservation laws are the gradient, until the step of a cell is below `NEWTON_ENOUGH`;
+    see `residual` for what is left.
 
     Parameters
     ----------
@@ -113,6 +116,7 @@ def free_monomers(layer: ReceptorLayer, totals: Array, constants: Array) -> Arra
         for a in range(n):
             partners = 1.0 + sum(k[a, b] * m[b] for b in range(n) if b != a)
             m[a] = 2.0 * totals[a] / (partners + np.sqrt(partners * partners + 4.0 * k[a, a] * totals[a]))
+    going = np.ones(cells, dtype=bool)
     for _ in range(NEWTON_STEPS):
         # unknown: logarithm of m; gradient g_a = m_a + sum_b k_ab m_a m_b - total_a; Hessian is positive definite
         pair = k * m[:, None, :] * m[None, :, :]
@@ -123,7 +127,10 @@ def free_monomers(layer: ReceptorLayer, totals: Array, constants: Array) -> Arra
         step = np.linalg.solve(
             np.moveaxis(hessian, 2, 0), np.moveaxis(gradient, 1, 0)[..., None]
         )[..., 0].T
-        m = m * np.exp(-np.clip(step, -2.0, 2.0))
+        m = np.where(going, m * np.exp(-np.clip(step, -2.0, 2.0)), m)
+        going &= np.max(np.abs(step), axis=0) > NEWTON_ENOUGH
+        if not going.any():
+            break
     return m
 
 

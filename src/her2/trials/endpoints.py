@@ -14,8 +14,8 @@ CLINICAL_BENEFIT_DAYS = 168.0
 
 
 def responded(followed: Followed, known_days: NDArray[np.float64] | float = np.inf) -> Flags:
-    """Confirmed complete or partial response (RECIST 1.1), seen within the time known: (patients,)."""
-    return followed[Outcome.CONFIRMED_RESPONSE] <= known_days
+    """Complete or partial response (RECIST 1.1), confirmed within the time known: (patients,)."""
+    return followed[Outcome.CONFIRMED_ON] <= known_days
 
 
 def benefited(followed: Followed, known_days: NDArray[np.float64] | float = np.inf) -> Flags:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from her2.trials.pictures.style import NOTICE
 from her2.trials.run import Prediction, TrialResult
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-NOTICE = "Research and education only. Not medical advice."
 NAMES = {
     "orr": "ORR, confirmed",
     "cbr": "clinical benefit",
@@ -22,10 +22,8 @@ NAMES = {
 
 def _number(x: float, kind: str) -> str:
     """A statistic for reading: rates in percent, times in months."""
-    if math.isnan(x):
-        return "-"
-    if math.isinf(x):
-        return "not reached"
+    if math.isnan(x) or math.isinf(x):
+        return "not reached" if kind == "median" else "-"
     if kind == "rate":
         return f"{100 * x:.1f} %"
     return f"{x:.2f}" if kind == "hr" else f"{x:.1f}"

@@ -303,6 +303,7 @@ def visit_responses(
     days : (visits,), days from baseline
         Positive and rising.
     baseline_mm : mm
+        Positive; for non-target disease only, use `lesion_responses`.
     new_lesion_day, non_target_progression_day : days
         Onset; seen at the first scan done on or after it.
     gone_below_mm : mm
@@ -311,7 +312,7 @@ def visit_responses(
     Raises
     ------
     ValueError
-        For negative or infinite sums, days that do not rise, unequal lengths or a negative onset.
+        For negative or infinite sums, no baseline, days that do not rise, unequal lengths, a negative onset.
     """
     _check_equal_lengths(len(days), sums=sums_mm)
     if not 0.0 < baseline_mm < math.inf:

@@ -1,6 +1,7 @@
-"""Pictures of a trial: Kaplan-Meier curves, waterfalls, forests. Nothing here computes a result but the curve itself.
+"""Pictures of a trial: Kaplan-Meier curves, waterfalls, forests. Nothing is computed here but the curve.
 
-Figures are made with matplotlib's objects, without its global state; matplotlib is imported when a picture is drawn.
+Figures are made with matplotlib's objects, without its global state; matplotlib is imported when a picture
+is drawn.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Kaplan-Meier curves with the table below them: at risk, censored and events at the same times (KMunicate)."""
+"""Kaplan-Meier curves, and below them who is at risk, censored or had the event (KMunicate)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,9 +40,9 @@ _STEPS = (1.0, 2.0, 3.0, 6.0, 12.0, 24.0, 36.0, 60.0, 120.0)
 _MOST_TICKS = 12
 _LEFT, _RIGHT = 0.95, 0.25
 # columns of the summary above the plot, inches
-_LABEL_AT, _EVENTS_AT, _MEDIAN_AT, _PUBLISHED_AT, _SOURCE_AT = 0.55, 3.95, 5.35, 6.62, 6.75
-_LABEL_WIDTH = 42
-_SOURCE_WIDTH = 18
+_LABEL_AT, _EVENTS_AT, _MEDIAN_AT, _PUBLISHED_AT, _SOURCE_AT = 0.55, 3.75, 5.2, 6.4, 6.55
+_LABEL_WIDTH = 36
+_SOURCE_WIDTH = 22
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,13 +80,20 @@ class Published:
 
 @dataclass(frozen=True)
 class ShownContrast:
-    """A hazard ratio to be shown above the curves."""
+    """A hazard ratio to be shown above the curves.
+
+    Attributes
+    ----------
+    label : the two arms, such as "pertuzumab v placebo"
+    interval : what `low` and `high` are the limits of
+    """
 
     label: str
     value: float
     low: float
     high: float
     published: Published | None = None
+    interval: str = "95 % CI"
 
 
 def draw_kaplan_meier(
@@ -102,10 +109,10 @@ def draw_kaplan_meier(
 ) -> Figure:
     """Kaplan-Meier curves of one endpoint, one per arm.
 
-    Steps with a pointwise 95 % band (log-log), a tick for each censored patient, and below the plot the patients at
-    risk, censored and with an event: at risk at the start of the tick, the other two counted before it, so that
-    the three always add up to all patients. Above it the medians with their intervals, beside the published ones,
-    which are also marked on the 50 % line.
+    Steps with a pointwise 95 % band (log-log), a tick for each censored patient, and below the plot the
+    patients at risk, censored and with an event: at risk at the start of the tick, the other two counted
+    before it, so that the three always add up to all patients. Above it the medians with their intervals,
+    beside the published ones, which are also marked on the 50 % line.
 
     Parameters
     ----------
@@ -122,7 +129,9 @@ def draw_kaplan_meier(
         raise ValueError("curves: none given; expected at least one arm.")
     medians = [None] * len(curves) if published is None else list(published)
     if len(medians) != len(curves):
-        raise ValueError(f"published: {len(medians)} medians for {len(curves)} curves; expected one each, or None.")
+        raise ValueError(
+            f"published: {len(medians)} medians for {len(curves)} curves; expected one each, or None."
+        )
     contrasts = [contrast] if isinstance(contrast, ShownContrast) else list(contrast or ())
     estimates = [kaplan_meier(c.time_months, c.event) for c in curves]
 
@@ -133,11 +142,17 @@ def draw_kaplan_meier(
         for k, (c, e, p) in enumerate(zip(curves, estimates, medians, strict=True))
     ] + [
         _SummaryRow(
-            wrap(c.label, _LABEL_WIDTH), "", _interval_text(c.value, c.low, c.high, 2), c.published, None, 2
+            wrap(c.label, _LABEL_WIDTH + 8),
+            "",
+            _interval_text(c.value, c.low, c.high, 2),
+            c.published,
+            None,
+            2,
         )
         for c in contrasts
     ]
-    summary = LINE * (1 + sum(r.n_lines for r in rows)) + 0.12 * bool(contrasts)
+    # a heading for the arms and, below a rule, one for the contrasts
+    summary = LINE * (1 + bool(contrasts) + sum(r.n_lines for r in rows)) + 0.05 * bool(contrasts)
     table = LINE * (4 * len(curves)) + 0.10
     plot = 3.5
     top = title_height(title, subtitle) + summary + 0.22
@@ -145,15 +160,15 @@ def draw_kaplan_meier(
     with picture_style():
         figure = new_figure(top + plot + bottom, title, _describe(curves, estimates, medians, contrasts))
         y = write_title(figure, title, subtitle)
-        _write_summary(figure, y - 0.02, rows)
+        _write_summary(figure, y - 0.02, rows, contrasts[0].interval if contrasts else "")
         panel = add_panel(figure, _LEFT, bottom, WIDTH - _LEFT - _RIGHT, plot)
         longest = max(float(c.time_months.max()) for c in curves)
-        limit = max(longest, *(p.value for p in medians if p is not None), 1e-9) if any(medians) else max(longest, 1e-9)
+        limit = max([longest, 1e-9, *(p.value for p in medians if p is not None)])
         ticks = _ticks(limit)
         panel.set_xlim(0.0, max(limit * 1.02, float(ticks[-1])))
         _draw_curves(panel, curves, estimates)
-        _mark_published(panel, medians)
         panel.set_ylim(0.0, 1.0)
+        _mark_published(panel, medians, estimates, (WIDTH - _LEFT - _RIGHT, plot))
         panel.set_xticks(ticks)
         panel.set_yticks(np.arange(0.0, 1.01, 0.25), ["0", "0.25", "0.50", "0.75", "1"])
         panel.set_xlabel(x_label, labelpad=5)
@@ -185,13 +200,13 @@ class _SummaryRow:
         return max(len(self.label), len(self.source), 1)
 
 
-def _write_summary(figure: Figure, y: float, rows: list[_SummaryRow]) -> None:
+def _write_summary(figure: Figure, y: float, rows: list[_SummaryRow], interval: str) -> None:
     """Arms with medians, then hazard ratios, in columns."""
     from matplotlib.lines import Line2D
 
-    head = {"color": MUTED, "fontsize": SMALL_SIZE + 0.5}
+    head = {"color": MUTED, "fontsize": SMALL_SIZE}
     write_text(figure, _EVENTS_AT, y, "events / n", ha="right", **head)
-    write_text(figure, _MEDIAN_AT, y, "median, months (95 % CI)", ha="right", **head)
+    write_text(figure, _MEDIAN_AT, y, "median (95 % CI), months", ha="right", **head)
     has_published = any(r.published for r in rows)
     if has_published:
         write_text(figure, _PUBLISHED_AT, y, "published", ha="right", **head)
@@ -200,34 +215,49 @@ def _write_summary(figure: Figure, y: float, rows: list[_SummaryRow]) -> None:
     was_arm = True
     for row in rows:
         if was_arm and row.arm is None:
-            draw_rule(figure, _LABEL_AT, WIDTH - _RIGHT, y + 0.10)
-            y -= 0.12
+            draw_rule(figure, _LABEL_AT, WIDTH - _RIGHT, y + 0.12)
+            y -= 0.05
+            write_text(figure, _MEDIAN_AT, y, f"hazard ratio ({interval})", ha="right", **head)
+            y -= LINE
         was_arm = row.arm is not None
         colour = INK
         if row.arm is not None:
             colour, dashes = arm_look(row.arm)
             figure.add_artist(
                 Line2D(
-                    [0.15, 0.47], [y + 0.045] * 2, transform=figure.dpi_scale_trans, color=colour, linestyle=dashes,
+                    [0.15, 0.47],
+                    [y + 0.045] * 2,
+                    transform=figure.dpi_scale_trans,
+                    color=colour,
+                    linestyle=dashes,
                     linewidth=2.0,
                 )
-            )  # fmt: skip
+            )
         for k, line in enumerate(row.label):
             write_text(figure, _LABEL_AT, y - k * LINE, line)
         write_text(figure, _EVENTS_AT, y, row.events, ha="right")
         write_text(figure, _MEDIAN_AT, y, row.value, ha="right", fontweight="bold")
         if row.published is not None:
             p = row.published
-            write_text(figure, _PUBLISHED_AT, y, _interval_text(p.value, p.low, p.high, row.digits), ha="right")
+            write_text(
+                figure, _PUBLISHED_AT, y, _interval_text(p.value, p.low, p.high, row.digits), ha="right"
+            )
             for k, line in enumerate(row.source):
                 write_text(figure, _SOURCE_AT, y - k * LINE, line, color=MUTED, fontsize=SMALL_SIZE)
             if row.arm is not None:
                 figure.add_artist(
                     Line2D(
-                        [_PUBLISHED_AT - 0.42], [y + 0.045], transform=figure.dpi_scale_trans, marker="D", markersize=5,
-                        markerfacecolor="white", markeredgecolor=colour, markeredgewidth=1.4, linestyle="",
+                        [_PUBLISHED_AT - 0.42],
+                        [y + 0.045],
+                        transform=figure.dpi_scale_trans,
+                        marker="D",
+                        markersize=5,
+                        markerfacecolor="white",
+                        markeredgecolor=colour,
+                        markeredgewidth=1.4,
+                        linestyle="",
                     )
-                )  # fmt: skip
+                )
         y -= LINE * row.n_lines
 
 
@@ -243,38 +273,119 @@ def _draw_curves(panel: Axes, curves: Sequence[Curve], estimates: Sequence[Kapla
         lower = np.concatenate([[1.0], np.where(before, 1.0, e.lower)])
         upper = np.concatenate([[1.0], np.where(before, 1.0, e.upper)])
         panel.fill_between(
-            time, lower, upper, where=np.isfinite(lower) & np.isfinite(upper), step="post", color=colour, alpha=0.15,
-            linewidth=0, zorder=1 + k,
-        )  # fmt: skip
+            time,
+            lower,
+            upper,
+            where=np.isfinite(lower) & np.isfinite(upper),
+            step="post",
+            color=colour,
+            alpha=0.15,
+            linewidth=0,
+            zorder=1 + k,
+        )
         panel.plot(
-            time, curve, drawstyle="steps-post", color=colour, linestyle=dashes, linewidth=1.8, zorder=10 + k,
-            solid_joinstyle="miter", label=curves[k].label, clip_on=False,
-        )  # fmt: skip
+            time,
+            curve,
+            drawstyle="steps-post",
+            color=colour,
+            linestyle=dashes,
+            linewidth=1.8,
+            zorder=10 + k,
+            solid_joinstyle="miter",
+            label=curves[k].label,
+            clip_on=False,
+        )
         censored = e.n_censored > 0
         panel.plot(
-            e.times[censored], e.survival[censored], linestyle="", marker="|", markersize=6, markeredgewidth=0.8,
-            color=colour, zorder=20 + k, clip_on=False,
-        )  # fmt: skip
+            e.times[censored],
+            e.survival[censored],
+            linestyle="",
+            marker="|",
+            markersize=6,
+            markeredgewidth=0.8,
+            color=colour,
+            zorder=20 + k,
+            clip_on=False,
+        )
 
 
-def _mark_published(panel: Axes, medians: Sequence[Published | None]) -> None:
-    """A diamond on the 50 % line at each published median, its value beside it, away from the curves."""
+def _mark_published(
+    panel: Axes,
+    medians: Sequence[Published | None],
+    estimates: Sequence[KaplanMeier],
+    size: tuple[float, float],
+) -> None:
+    """A diamond on the 50 % line at each published median, its value in the emptiest corner beside it."""
+    end = panel.get_xlim()[1]
+    per_month = size[0] / end
     shown = [(p.value, k) for k, p in enumerate(medians) if p is not None]
-    first = min(shown, default=None)
+    # all inches from the lower left corner of the plot; what a label must not cover
+    ink = [_trace(e, end) * np.array([per_month, size[1]]) for e in estimates]
+    ink += [np.tile([value * per_month, 0.5 * size[1]], (60, 1)) for value, _ in shown]
+    covered = np.concatenate(ink) if ink else np.empty((0, 2))
     for value, k in shown:
         colour, _ = arm_look(k)
+        text = f"published {value:.1f}"
         panel.plot(
-            [value], [0.5], marker="D", markersize=8, markerfacecolor="white", markeredgecolor=colour,
-            markeredgewidth=1.8, linestyle="", zorder=40 + k, clip_on=False,
-        )  # fmt: skip
-        # curves fall to the right: the lower left of the earliest and the upper right of the others are free
-        is_first = len(shown) > 1 and (value, k) == first
+            [value],
+            [0.5],
+            marker="D",
+            markersize=8,
+            markerfacecolor="white",
+            markeredgecolor=colour,
+            markeredgewidth=1.8,
+            linestyle="",
+            zorder=40 + k,
+            clip_on=False,
+        )
+        x, y, width, height = value * per_month, 0.5 * size[1], 0.067 * len(text), 0.17
+        corners = [(sx, sy) for sx in (1, -1) for sy in (1, -1)]
+        boxes = [
+            (x + 0.11 if sx > 0 else x - 0.11 - width, y + 0.08 if sy > 0 else y - 0.08 - height)
+            for sx, sy in corners
+        ]
+        cost = [
+            np.sum(
+                (covered[:, 0] > left)
+                & (covered[:, 0] < left + width)
+                & (covered[:, 1] > low)
+                & (covered[:, 1] < low + height)
+            )
+            + 1e6 * (left < 0.0 or left + width > size[0])
+            for left, low in boxes
+        ]
+        best = int(np.argmin(cost))
+        sx, sy = corners[best]
         panel.annotate(
-            f"published {value:.1f}", (value, 0.5), xytext=(-8, -8) if is_first else (8, 8),
-            textcoords="offset points", ha="right" if is_first else "left", va="top" if is_first else "bottom",
-            color=colour, fontsize=TEXT_SIZE, zorder=50,
-            bbox={"boxstyle": "square,pad=0.12", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
-        )  # fmt: skip
+            text,
+            (value, 0.5),
+            xytext=(8 * sx, 6 * sy),
+            textcoords="offset points",
+            color=colour,
+            ha="left" if sx > 0 else "right",
+            va="bottom" if sy > 0 else "top",
+            fontsize=TEXT_SIZE,
+            zorder=50,
+            bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.75},
+        )
+        # the next label keeps clear of this one
+        grid = np.stack(np.meshgrid(np.linspace(0, width, 12), np.linspace(0, height, 5)), axis=-1).reshape(
+            -1, 2
+        )
+        covered = np.concatenate([covered, grid + np.array(boxes[best])])
+
+
+def _trace(estimate: KaplanMeier, end: float) -> NDArray[np.float64]:
+    """Points along a curve, falls included: (points, 2), month and survival."""
+    at = np.linspace(0.0, min(end, float(estimate.times[-1])), 600)
+    level = np.concatenate([[1.0], estimate.survival])[np.searchsorted(estimate.times, at, side="right")]
+    flat = np.stack([at, level], axis=1)
+    before = np.concatenate([[1.0], estimate.survival[:-1]])
+    share = np.linspace(0.0, 1.0, 12)
+    falls = before[:, None] + (estimate.survival - before)[:, None] * share
+    steep = np.stack([np.repeat(estimate.times, share.size), falls.ravel()], axis=1)
+    is_fall = np.repeat(before - estimate.survival > 0.01, share.size)
+    return np.concatenate([flat, steep[is_fall]])
 
 
 def _write_counts(
@@ -294,13 +405,18 @@ def _write_counts(
     for k, (curve, estimate) in enumerate(zip(curves, estimates, strict=True)):
         colour, _ = arm_look(k)
         below.text(
-            -(_LEFT - 0.15) * per_inch, y, curve.label, color=colour, fontweight="bold", fontsize=TEXT_SIZE - 0.5,
+            -(_LEFT - 0.15) * per_inch,
+            y,
+            curve.label,
+            color=colour,
+            fontweight="bold",
+            fontsize=TEXT_SIZE - 0.5,
             parse_math=False,
-        )  # fmt: skip
+        )
         counts = count_patients(estimate, ticks)
         for name, row in zip(("At risk", "Censored", "Events"), counts, strict=True):
             y -= LINE
-            look = {"fontsize": TEXT_SIZE - 0.5, "color": INK if name == "At risk" else MUTED}
+            look: dict[str, Any] = {"fontsize": TEXT_SIZE - 0.5, "color": INK if name == "At risk" else MUTED}
             below.text(-(_LEFT - 0.15) * per_inch, y, name, **look)
             for t, n in zip(ticks, row, strict=True):
                 below.text(t, y, f"{n:.0f}", ha="center", **look)
@@ -345,7 +461,8 @@ def _describe(
     """The picture in words, for those who cannot see it."""
     parts = []
     for c, e, p in zip(curves, estimates, medians, strict=True):
-        text = f"{c.label}: {c.event.size} patients, {int(np.sum(c.event))} events, median {_median_text(e)} months"
+        counts = f"{c.event.size} patients, {int(np.sum(c.event))} events"
+        text = f"{c.label}: {counts}, median {_median_text(e)} months"
         parts.append(text + (f", published {p.value:.1f} ({p.source})" if p is not None else ""))
     for r in contrasts:
         text = f"{r.label}: {_interval_text(r.value, r.low, r.high, 2)}"

@@ -1,10 +1,12 @@
 """The common look of all pictures, and their two files: SVG with text as text, PNG for slides.
 
-The same input gives the same bytes: the user's matplotlib settings are set aside, ids are salted, dates left out.
+The same input gives the same bytes: the user's matplotlib settings are set aside, ids are salted, dates
+left out.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import textwrap
@@ -13,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
@@ -22,13 +24,15 @@ if TYPE_CHECKING:
 
 NOTICE = "Research use only. Not medical advice."
 ARM_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's colours, told apart with every kind of colour blindness; yellow is left out, too pale for a line."""
+"""Okabe and Ito's colours, safe for the colour-blind; yellow is left out, too pale for a line."""
 ARM_DASHES: tuple[Any, ...] = ("-", (0, (5, 1.6)), (0, (6, 1.6, 1.4, 1.6)), (0, (1.4, 1.4)))
 """A second mark of the arm, for print without colour."""
 INK, MUTED, RULE = "#222222", "#5F5F5F", "#C9C9C9"
 WIDTH = 8.0
 """Inches; every picture is as wide, so that text has one size on a page."""
 TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 12.0, 9.0, 7.5
+TITLE_WIDTH = 72
+"""Characters of a bold title that fit on a line."""
 PNG_DPI = 200
 LINE = 0.19
 """Inches from one line of text to the next."""
@@ -81,7 +85,8 @@ def picture_style() -> Iterator[None]:
 
     with _SETTINGS, matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_RC)
+        for name, value in _RC.items():
+            matplotlib.rcParams[cast("Any", name)] = value
         yield
 
 
@@ -101,7 +106,7 @@ def add_panel(figure: Figure, left: float, bottom: float, width: float, height: 
 
 
 def write_text(figure: Figure, x: float, y: float, text: str, **style: Any) -> None:
-    """Text at a place in inches from the lower left corner; left-aligned on its baseline unless said otherwise."""
+    """Text at a place in inches from the lower left corner, left-aligned on its baseline by default."""
     look: dict[str, Any] = {"fontsize": TEXT_SIZE, "ha": "left", "va": "baseline", **style}
     # a lone $ would start a formula
     figure.text(x, y, text, transform=figure.dpi_scale_trans, parse_math=False, **look)
@@ -116,8 +121,8 @@ def draw_rule(figure: Figure, left: float, right: float, y: float, **style: Any)
 
 
 def write_title(figure: Figure, title: str, subtitle: str = "") -> float:
-    """Title and subtitle at the top; returns the height in inches at which the next line of text may stand."""
-    lines = wrap(title, 84)
+    """Title and subtitle at the top; returns the height in inches of the next line of text."""
+    lines = wrap(title, TITLE_WIDTH)
     y = figure.get_size_inches()[1] - 0.32
     for line in lines:
         write_text(figure, 0.15, y, line, fontsize=TITLE_SIZE, fontweight="bold")
@@ -130,7 +135,7 @@ def write_title(figure: Figure, title: str, subtitle: str = "") -> float:
 
 def title_height(title: str, subtitle: str = "") -> float:
     """Inches that `write_title` takes."""
-    return 0.32 + 0.23 * len(wrap(title, 84)) + LINE * len(wrap(subtitle, 116))
+    return 0.32 + 0.23 * len(wrap(title, TITLE_WIDTH)) + LINE * len(wrap(subtitle, 116))
 
 
 def write_foot(figure: Figure, run: RunKey | None) -> None:
@@ -183,8 +188,8 @@ def save_figure(figure: Figure, path_stem: str | Path) -> list[Path]:
             path.write_bytes(content)
         except OSError as error:
             raise OutputError(
-                f"{path}: the picture cannot be written ({error.strerror or error}); give a folder that exists "
-                "and can be written"
+                f"{path}: the picture cannot be written ({error.strerror or error}); "
+                "give a folder that exists and can be written"
             ) from error
         written.append(path)
     return written
@@ -192,9 +197,10 @@ def save_figure(figure: Figure, path_stem: str | Path) -> list[Path]:
 
 def _name_svg(svg: str, title: str, description: str) -> str:
     """The SVG with a name and a description that browsers and screen readers find, scaling with its page."""
-    names = f'<title id="picture-title">{escape(title)}</title>'
-    if description:
-        names += f'\n <desc id="picture-description">{escape(description)}</desc>'
-    labelled = "picture-title picture-description" if description else "picture-title"
-    opening = f'<svg role="img" aria-labelledby="{labelled}" style="max-width:100%;height:auto" '
-    return re.sub(r"<svg ([^>]*)>", lambda m: f"{opening}{m.group(1)}>\n {names}", svg, count=1)
+    # several pictures can stand in one page: their ids differ
+    key = hashlib.blake2b(f"{title}\n{description}".encode(), digest_size=6).hexdigest()
+    names = f'<title id="title-{key}">{escape(title)}</title>'
+    names += f'\n <desc id="description-{key}">{escape(description)}</desc>'
+    labels = f'role="img" aria-labelledby="title-{key} description-{key}" style="max-width:100%;height:auto"'
+    svg = re.sub(r"\s*<title>.*?</title>", "", svg, count=1, flags=re.DOTALL)
+    return re.sub(r"<svg ([^>]*)>", lambda m: f"<svg {labels} {m.group(1)}>\n {names}", svg, count=1)

@@ -1,0 +1,246 @@
+"""The whole record in memory: every entry with the file it came from and whether it is the user's.
+
+`read_files` reads what is there without judging it (the linter wants to see everything), `load_record`
+insists on entries that say what their kind has to say. An entry of the user's folder replaces a shipped one
+only where the kind has one file per entry (agents, studies, rules, populations); elsewhere an id given
+twice is an error.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from her2.errors import RecordError
+from her2.evidence.load import DATA, USER_VARIABLE, parse, read_yaml, show_path, user_folder
+from her2.evidence.schema import (
+    Agent,
+    Claim,
+    Conflict,
+    Lines,
+    Mechanism,
+    Parameter,
+    Population,
+    PublishedValue,
+    Rule,
+    Source,
+    Study,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """How a folder is written: the model of its entries and, for lists, the key that holds them."""
+
+    model: type[BaseModel]
+    key: str | None = None
+
+
+FOLDERS: dict[str, Folder] = {
+    "sources": Folder(Source, "sources"),
+    "agents": Folder(Agent),
+    "mechanisms": Folder(Mechanism, "mechanisms"),
+    "claims": Folder(Claim, "claims"),
+    "studies": Folder(Study),
+    "rules": Folder(Rule),
+    "conflicts": Folder(Conflict, "conflicts"),
+    "parameters": Folder(Parameter, "parameters"),
+    "populations": Folder(Population),
+}
+"""Folders whose entries have a model; trials, regimens and networks are checked where they are compiled."""
+PLAIN = ("trials", "regimens", "network")
+
+
+@dataclass(frozen=True)
+class RecordFile:
+    """One file as read: its data, or why it cannot be read."""
+
+    path: Path
+    shown: str
+    folder: str
+    user: bool
+    data: Any = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Kept(Generic[T]):
+    """An entry with its file and whether it is the user's."""
+
+    entry: T
+    file: str
+    user: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """All entries by kind and id, in the order of the files."""
+
+    sources: Mapping[str, Kept[Source]] = field(default_factory=dict)
+    agents: Mapping[str, Kept[Agent]] = field(default_factory=dict)
+    mechanisms: Mapping[str, Kept[Mechanism]] = field(default_factory=dict)
+    claims: Mapping[str, Kept[Claim]] = field(default_factory=dict)
+    studies: Mapping[str, Kept[Study]] = field(default_factory=dict)
+    rules: Mapping[str, Kept[Rule]] = field(default_factory=dict)
+    conflicts: Mapping[str, Kept[Conflict]] = field(default_factory=dict)
+    parameters: Mapping[str, Kept[Parameter]] = field(default_factory=dict)
+    populations: Mapping[str, Kept[Population]] = field(default_factory=dict)
+    trials: Mapping[str, Kept[dict[str, Any]]] = field(default_factory=dict)
+    regimens: Mapping[str, Kept[dict[str, Any]]] = field(default_factory=dict)
+    network: Mapping[str, Kept[dict[str, Any]]] = field(default_factory=dict)
+
+    def values(self) -> Iterable[tuple[Kept[Study], PublishedValue]]:
+        """Every printed figure with its study."""
+        for study in self.studies.values():
+            for value in study.entry.values:
+                yield study, value
+
+
+def folder_of(path: Path) -> str:
+    """Kind of a file: the nearest folder above it that the record knows, or the empty string."""
+    known = (*FOLDERS, *PLAIN)
+    return next((parent.name for parent in path.resolve().parents if parent.name in known), "")
+
+
+def read_file(path: Path, *, user: bool, folder: str = "") -> RecordFile:
+    """One file, read or with the reason why not."""
+    kind = folder or folder_of(path)
+    try:
+        return RecordFile(path, show_path(path), kind, user, read_yaml(path))
+    except RecordError as error:
+        return RecordFile(path, show_path(path), kind, user, error=str(error))
+
+
+def read_files(bases: Iterable[tuple[Path, bool]] | None = None) -> list[RecordFile]:
+    """Every file of the shipped record and of the user's folder, sorted within each folder."""
+    files = []
+    for base, is_user in bases if bases is not None else _bases():
+        for folder in (*FOLDERS, *PLAIN):
+            if (base / folder).is_dir():
+                files += [
+                    read_file(p, user=is_user, folder=folder) for p in sorted((base / folder).rglob("*.yaml"))
+                ]
+    return files
+
+
+def _bases() -> list[tuple[Path, bool]]:
+    own = user_folder()
+    if own is not None and not own.is_dir():
+        raise RecordError(f"{USER_VARIABLE}: '{own}' is not a folder; expected the folder of your own record")
+    return [(DATA, False)] + ([(own, True)] if own is not None else [])
+
+
+def raw_entries(file: RecordFile) -> list[tuple[str, Any]]:
+    """Entries of a file with their place in it, before they are checked.
+
+    Raises
+    ------
+    her2.errors.RecordError
+        If the file is not a mapping, or a list file without its list.
+    """
+    if file.error:
+        raise RecordError(file.error)
+    spec = FOLDERS.get(file.folder)
+    if not isinstance(file.data, dict):
+        raise RecordError(
+            f"{file.shown}: expected a mapping of keys to values, got {type(file.data).__name__}"
+        )
+    if spec is None or spec.key is None:
+        return [(file.shown, file.data)]
+    if spec.key not in file.data:
+        if "id" in file.data and spec.key == "sources":  # a source may have a file of its own
+            return [(file.shown, file.data)]
+        raise RecordError(f"{file.shown}: expected the key '{spec.key}' with a list of entries")
+    items = file.data[spec.key]
+    strange = sorted(set(file.data) - {"id", spec.key})
+    if strange:
+        raise RecordError(f"{file.shown}: unknown key '{strange[0]}' (valid: id, {spec.key})")
+    if not isinstance(items, list):
+        raise RecordError(f"{file.shown}, {spec.key}: expected a list, got {type(items).__name__}")
+    return [(f"{file.shown}, {_name(item, i)}", item) for i, item in enumerate(items, start=1)]
+
+
+def _name(item: Any, position: int) -> str:
+    """Id of an entry, or its position in the file."""
+    return str(item["id"]) if isinstance(item, dict) and "id" in item else f"entry {position}"
+
+
+def build_record(files: Iterable[RecordFile]) -> Record:
+    """The record from files as read.
+
+    Raises
+    ------
+    her2.errors.RecordError
+        On the first entry that does not say what its kind has to say, or an id given twice.
+    """
+    kept: dict[str, dict[str, Kept[Any]]] = {name: {} for name in (*FOLDERS, *PLAIN)}
+    for file in files:
+        if file.folder not in kept:
+            continue
+        store = kept[file.folder]
+        for where, item in raw_entries(file):
+            spec = FOLDERS.get(file.folder)
+            entry: Any = parse(spec.model, item, where) if spec else item
+            name = str(entry.id if spec else item.get("id", file.path.stem))
+            before = store.get(name)
+            replaces = (
+                before is not None and file.user and not before.user and (spec is None or spec.key is None)
+            )
+            if before is not None and not replaces:
+                raise RecordError(
+                    f"{file.shown}: '{name}' is already in {before.file}; give one of the two another id"
+                )
+            store[name] = Kept(entry, file.shown, file.user)
+    return Record(**kept)
+
+
+def load_record() -> Record:
+    """The shipped record with the user's own entries; read again only when a file has changed."""
+    return _load(_signature(), os.environ.get(USER_VARIABLE))
+
+
+def _signature() -> tuple[tuple[str, int, int], ...]:
+    found = []
+    for base, _ in _bases():
+        for folder in (*FOLDERS, *PLAIN):
+            if (base / folder).is_dir():
+                for path in sorted((base / folder).rglob("*.yaml")):
+                    state = path.stat()
+                    found.append((str(path), state.st_mtime_ns, state.st_size))
+    return tuple(found)
+
+
+@lru_cache(maxsize=2)
+def _load(_signature: tuple[tuple[str, int, int], ...], _user: str | None) -> Record:
+    return build_record(read_files())
+
+
+def first_place(places: Iterable[Lines]) -> Lines | None:
+    """The first place of an entry, if it has one."""
+    return next(iter(places), None)
+
+
+def place_of(value: PublishedValue) -> Lines:
+    """Place of a printed figure."""
+    return Lines(source=value.source, line_start=value.line_start, line_end=value.line_end, place=value.place)
+
+
+def walk(data: Any, where: str = "", key: str = "") -> Iterator[tuple[str, str, str]]:
+    """Every text inside plain data: its place, the nearest key, the text."""
+    if isinstance(data, dict):
+        for name, value in data.items():
+            yield from walk(value, f"{where}.{name}".lstrip("."), str(name))
+    elif isinstance(data, list):
+        for i, item in enumerate(data):
+            label = item["id"] if isinstance(item, dict) and isinstance(item.get("id"), str) else str(i)
+            yield from walk(item, f"{where}[{label}]", key)
+    elif isinstance(data, str):
+        yield where, key, data

@@ -1,0 +1,287 @@
+"""What an entry rests on, and what rests on it: from a figure to its source, from a source to every trial.
+
+`Graph.up` leads towards the sources: a claim rests on the source that states it and the trial it speaks of,
+a mechanism on its claims, a network edge on claims and parameters, a trial on agents, population, regimens,
+the published study and the networks. `Graph.down` leads the other way. A node is `kind:id`; a bare id finds
+every kind.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+from her2.errors import Her2Error, nearest, unknown
+from her2.evidence.record import Kept, Record, place_of, walk
+from her2.evidence.schema import Lines, PublishedValue
+
+KINDS = ("source", "value", "claim", "mechanism", "parameter", "agent", "rule", "study", "conflict",
+"population",
+         "regimen", "edge", "network", "trial")  # fmt: skip
+Direction = Literal["up", "down"]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One entry of the record in the graph."""
+
+    key: str
+    kind: str
+    id: str
+    label: str
+    user: bool = False
+
+
+@dataclass(frozen=True)
+class Edge:
+    """`upper` is what `lower` rests on; `why` says how."""
+
+    lower: str
+    upper: str
+    why: str
+
+
+class Graph:
+    """All entries and what each rests on."""
+
+    def __init__(self, record: Record) -> None:
+        self.nodes: dict[str, Node] = {}
+        self._up: dict[str, dict[str, str]] = defaultdict(dict)
+        self._down: dict[str, dict[str, str]] = defaultdict(dict)
+        self._record = record
+        self._entries()
+        self._links()
+
+    def _node(self, kind: str, name: str, label: str, user: bool = False) -> str:
+        key = f"{kind}:{name}"
+        self.nodes.setdefault(key, Node(key, kind, name, label, user))
+        return key
+
+    def _rests(self, lower: str, kind: str, names: Iterable[str | None], why: str) -> None:
+        """`lower` rests on the entries of a kind; names that do not exist are the linter's business."""
+        for name in names:
+            upper = f"{kind}:{name}"
+            if name and upper in self.nodes and upper != lower:
+                self._up[lower].setdefault(upper, why)
+                self._down[upper].setdefault(lower, why)
+
+    def _entries(self) -> None:
+        r = self._record
+        labelled: tuple[tuple[str, Mapping[str, Kept[Any]], str], ...] = (
+            ("source", r.sources, "title"), ("agent", r.agents, "name"), ("mechanism", r.mechanisms, "name"),
+            ("claim", r.claims, "statement"), ("study", r.studies, "name"), ("rule", r.rules, "says"),
+            ("conflict", r.conflicts, "about"), ("parameter", r.parameters, "label"),
+            ("population", r.populations, "says"),
+        )  # fmt: skip
+        for kind, entries, label in labelled:
+            for name, kept in entries.items():
+                self._node(kind, name, str(getattr(kept.entry, label)), kept.user)
+        for parameter in r.parameters.values():
+            p = parameter.entry
+            key = f"parameter:{p.id}"
+            self.nodes[key] = Node(
+                key, "parameter", p.id, f"{p.label} = {p.value:g} {p.unit}, {p.quality}", parameter.user
+            )
+        for study, value in r.values():
+            group = value.arm or (
+                f"{value.contrast.experimental} v {value.contrast.control}" if value.contrast else ""
+            )
+            unit = (
+                ""
+                if not value.printed_unit or value.printed_unit in value.printed
+                else f" {value.printed_unit}"
+            )
+            what = f"{value.ae_term or value.endpoint} {value.statistic} {group}"
+            self._node("value", value.id, f"{study.entry.name}: {what}: {value.printed}{unit}", study.user)
+        for kind, plain, label in (
+            ("regimen", r.regimens, "label"),
+            ("trial", r.trials, "title"),
+            ("network", r.network, ""),
+        ):
+            for name, item in plain.items():
+                self._node(
+                    kind, name, str(item.entry.get(label, name)) if label else f"{name} network", item.user
+                )
+                if kind == "network":
+                    for part, _ in _parts(item.entry):
+                        self._node("edge", f"{name}.{part}", f"{part} in the {name} network", item.user)
+
+    def _links(self) -> None:
+        r = self._record
+        for name, a in r.agents.items():
+            key, entry = f"agent:{name}", a.entry
+            self._places(key, entry.places)
+            self._rests(key, "claim", entry.claims, "states a property")
+            parts: list[Any] = [*entry.regimens, *entry.binding]
+            parts += [x for x in (entry.pharmacokinetics, entry.molecular_weight) if x is not None]
+            for part in parts:
+                self._rests(key, "source", [part.source], part.locator)
+            if entry.engine is not None:
+                self._rests(key, "parameter", [entry.engine.kill], "kill rate")
+        for name, m in r.mechanisms.items():
+            key = f"mechanism:{name}"
+            self._places(key, m.entry.places)
+            self._rests(key, "claim", m.entry.claims, "states the mechanism")
+            for parameter in m.entry.parameters:
+                self._rests(f"parameter:{parameter}", "mechanism", [name], "stands for the mechanism")
+        for name, c in r.claims.items():
+            key = f"claim:{name}"
+            self._places(key, c.entry.places)
+            self._rests(key, "study", [c.entry.trial], "is about")
+            study = r.studies.get(c.entry.trial or "")
+            self._rests(
+                key, "value", _printed_there(c.entry.places, study.entry.values if study else ()), "reports"
+            )
+            for mechanism in c.entry.mechanisms:
+                self._rests(f"mechanism:{mechanism}", "claim", [name], "speaks of the mechanism")
+        for name, s in r.studies.items():
+            key = f"study:{name}"
+            self._places(key, s.entry.places)
+            self._rests(key, "study", [s.entry.parent], "part of")
+            for value in s.entry.values:
+                self._rests(key, "value", [value.id], "prints")
+                self._places(f"value:{value.id}", (place_of(value),))
+        for name, u in r.rules.items():
+            key = f"rule:{name}"
+            self._places(key, u.entry.places)
+            offered = [part for c in (*u.entry.offer, *u.entry.avoid) for part in c.split("+")]
+            self._rests(key, "agent", offered, "offers or avoids")
+        for name, x in r.conflicts.items():
+            key = f"conflict:{name}"
+            self._places(key, [p for p in (x.entry.place_1, x.entry.place_2) if p is not None])
+            self._rests(key, "study", [x.entry.about], "about")
+        for name, p in r.parameters.items():
+            self._rests(f"parameter:{name}", "source", [p.entry.source], p.entry.locator)
+        for name, q in r.populations.items():
+            key = f"population:{name}"
+            for parameter, own in q.entry.values.items():
+                full = parameter if "." in parameter else f"population.{parameter}"
+                self._rests(key, "parameter", [full], "replaces the default")
+                self._rests(key, "source", [own.source], own.locator)
+        self._model()
+
+    def _places(self, key: str, places: Iterable[Lines]) -> None:
+        """Lines of the sources; several places in one source are named together."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for place in places:
+            found[place.source].append(str(place).removeprefix(f"{place.source} "))
+        for source, lines in found.items():
+            self._rests(key, "source", [source], "; ".join(lines))
+
+    def _model(self) -> None:
+        """Networks, regimens and virtual trials, which are plain data."""
+        r = self._record
+        for name, network in r.network.items():
+            key = f"network:{name}"
+            for part, data in _parts(network.entry):
+                edge = f"edge:{name}.{part}"
+                self._rests(key, "edge", [f"{name}.{part}"], "is built of")
+                self._references(edge, data)
+            top = {k: v for k, v in network.entry.items() if not isinstance(v, list)}
+            self._references(key, top)
+        for name, g in r.regimens.items():
+            key = f"regimen:{name}"
+            self._references(key, g.entry)
+        for name, t in r.trials.items():
+            key = f"trial:{name}"
+            self._references(key, t.entry)
+            self._rests(key, "study", [t.entry.get("study")], "is compared with")
+            recipe = t.entry.get("population")
+            if isinstance(recipe, dict):
+                self._rests(key, "population", [recipe.get("recipe")], "draws patients from")
+            lines = t.entry.get("prior_lines")
+            self._rests(key, "regimen", lines if isinstance(lines, list) else [], "earlier lines")
+            self._rests(key, "network", r.network, "simulates")
+
+    def _references(self, key: str, data: Any) -> None:
+        """Claims, parameters, agents and sources that plain data names."""
+        for where, field, text in walk(data):
+            if field == "claims":
+                self._rests(key, "claim", [text], "named by the model")
+            elif field == "agent":
+                self._rests(key, "agent", [text], "gives")
+            elif field == "source":
+                self._rests(key, "source", [text], where)
+            elif f"parameter:{text}" in self.nodes:
+                self._rests(key, "parameter", [text], where)
+
+    def find(self, name: str) -> list[Node]:
+        """Nodes with an id, or the node `kind:id`.
+
+        Raises
+        ------
+        her2.errors.UnknownNameError
+            With the nearest ids.
+        """
+        if name in self.nodes:
+            return [self.nodes[name]]
+        kind, colon, rest = name.partition(":")
+        if colon and kind not in KINDS:
+            raise unknown("kind", kind, KINDS)
+        found = [n for n in self.nodes.values() if n.id == name]
+        if found:
+            return found
+        ids = {n.id: None for n in self.nodes.values() if not colon or n.kind == kind}
+        wanted = rest if colon else name
+        inside = sorted(i for i in ids if len(wanted) >= 3 and wanted.lower() in i)[:5]
+        close = nearest(wanted, ids) or (f"; ids that contain it: {', '.join(inside)}" if inside else "")
+        raise Her2Error(
+            f"trace: nothing in the record has the id '{name}'{close}. Search with `her2 evidence {wanted}`"
+        )
+
+    def next(self, key: str, direction: Direction) -> list[tuple[Node, str]]:
+        """Neighbours of a node, each with the reason, by kind, then in the order of the record."""
+        links = (self._up if direction == "up" else self._down).get(key, {})
+        found = [(self.nodes[k], why) for k, why in links.items()]
+        return sorted(found, key=lambda pair: KINDS.index(pair[0].kind))
+
+    def reach(
+        self, keys: Iterable[str], direction: Direction, depth: int = 99
+    ) -> tuple[list[Node], list[Edge]]:
+        """Everything that can be reached, nearest first, and the links between."""
+        start = list(keys)
+        seen = dict.fromkeys(start)
+        edges: list[Edge] = []
+        front = start
+        for _ in range(depth):
+            later: list[str] = []
+            for key in front:
+                for node, why in self.next(key, direction):
+                    edges.append(Edge(key, node.key, why) if direction == "up" else Edge(node.key, key, why))
+                    if node.key not in seen:
+                        seen[node.key] = None
+                        later.append(node.key)
+            front = later
+            if not front:
+                break
+        return [self.nodes[k] for k in seen], edges
+
+
+def _printed_there(places: Iterable[Lines], values: Iterable[PublishedValue]) -> list[str]:
+    """Figures printed on these lines."""
+    every = list(places)
+    return [
+        v.id
+        for v in values
+        if any(
+            p.source == v.source and p.line_start <= v.line_end and v.line_start <= p.line_end for p in every
+        )
+    ]
+
+
+def _parts(network: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """Pieces of a network one would point at: `nodes.akt`, `dimers.her2_her3`, `genotypes.p95` ..."""
+    for name, items in network.items():
+        if isinstance(items, list):
+            for i, item in enumerate(items):
+                if isinstance(item, dict):
+                    yield f"{name}.{item.get('id') or item.get('antibody') or i}", item
+
+
+@lru_cache(maxsize=1)
+def build_graph(record: Record) -> Graph:
+    """The graph of a record, built once for the record in memory."""
+    return Graph(record)
