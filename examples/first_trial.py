@@ -1,6 +1,6 @@
 """Simulate CLEOPATRA from Python and read its results.
 
-    python examples/first_trial.py [PATIENTS]
+python examples/first_trial.py [PATIENTS]
 """
 
 import sys

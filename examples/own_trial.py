@@ -36,9 +36,7 @@ def with_dose(agent: str, dose: str) -> Trial:
 def statistics(trial: Trial, patients: int) -> list[dict[str, Estimate]]:
     """Statistics of every arm when all patients are followed on it."""
     pool = simulate_pool(central_model(), trial, patients, seed=1)
-    return [
-        arm_statistics(observe_arms(pool, np.full(pool.n, k), seed=1), k) for k in range(len(trial.arms))
-    ]
+    return [arm_statistics(observe_arms(pool, np.full(pool.n, k), seed=1), k) for k in range(len(trial.arms))]
 
 
 def main(patients: int = 1000) -> None:

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # the first call of a compiled function takes seconds, which says nothing about the code under test
-settings.register_profile("her2", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile(
+    "her2", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
 settings.load_profile("her2")
 
 

@@ -78,7 +78,9 @@ def engine_agents() -> tuple[str, ...]:
     from her2.evidence.load import files_of
 
     # most agents are evidence only; a look at the text spares parsing them
-    named = {p.stem for p in files_of("agents") if "\nengine:" in p.read_text(encoding="utf-8", errors="replace")}
+    named = {
+        p.stem for p in files_of("agents") if "\nengine:" in p.read_text(encoding="utf-8", errors="replace")
+    }
     return tuple(sorted(named))
 
 
@@ -184,7 +186,9 @@ def _clone_arrays(record: Any) -> tuple[CloneArrays, tuple[str, ...], tuple[str,
     genotypes = [g["id"] for g in record["genotypes"]]
     for clone in record["clones"]:
         if clone["genotype"] not in genotypes:
-            raise unknown("genotype", clone["genotype"], genotypes, f"network/clones.yaml, clones.{clone['id']}")
+            raise unknown(
+                "genotype", clone["genotype"], genotypes, f"network/clones.yaml, clones.{clone['id']}"
+            )
 
     def column(name: str, default: float) -> np.ndarray[Any, np.dtype[np.float64]]:
         return np.array([float(g.get(name, default)) for g in record["genotypes"]])
@@ -224,7 +228,11 @@ def _constants(
         totals=receptors.reference_totals[:, None],
         ligands=receptors.reference_ligands[:, None],
         occupancy=np.zeros((len(receptors.antibodies), 1)),
-        inputs={"bypass": np.array([value["population.bypass_median"]]), "pten": np.ones(1), "bim_level": np.ones(1)},
+        inputs={
+            "bypass": np.array([value["population.bypass_median"]]),
+            "pten": np.ones(1),
+            "bim_level": np.ones(1),
+        },
     )
     barrier = value["distribution.binding_barrier"]
     return Constants(
@@ -266,7 +274,11 @@ def _constants(
 
 def _drug_arrays(agents: Sequence[Agent], value: Mapping[str, float]) -> DrugArrays:
     slots = ("trastuzumab", "pertuzumab")
-    antibody, cytotoxic, kill, exponent, partition = [], [], [], [], []
+    antibody: list[int] = []
+    cytotoxic: list[int] = []
+    kill: list[float] = []
+    exponent: list[float] = []
+    partition: list[float] = []
     for agent in agents:
         role = agent.engine
         if role is None:

@@ -1,7 +1,7 @@
 """The shipped posterior: an ensemble of values of the free parameters, with its provenance.
 
-`data/posterior/ensemble.tsv` holds one member per row; `data/posterior/provenance.yaml` says how it was made. The central
-model is the mean of the members on the scale on which the priors are normal.
+`data/posterior/ensemble.tsv` holds one member per row; `data/posterior/provenance.yaml` says how it was made. The
+central model is the mean of the members on the scale on which the priors are normal.
 """
 
 from __future__ import annotations
@@ -47,9 +47,7 @@ class Posterior:
     def central(self) -> dict[str, float]:
         """Centre of the ensemble: mean on the log, logit or plain scale of each parameter's prior."""
         parameters = load_parameters()
-        return {
-            name: _centre(parameters[name], self.members[:, k]) for k, name in enumerate(self.names)
-        }
+        return {name: _centre(parameters[name], self.members[:, k]) for k, name in enumerate(self.names)}
 
 
 def _centre(parameter: Parameter, x: Array) -> float:

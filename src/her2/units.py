@@ -39,7 +39,7 @@ def registry() -> Any:
     """The unit registry of `pint`, with month = 30.4375 days."""
     import pint
 
-    units = pint.UnitRegistry()
+    units: Any = pint.UnitRegistry()
     units.define("month = 30.4375 * day = _ = months")
     return units
 

@@ -24,7 +24,9 @@ def test_calibration_imports_no_other_door_to_the_record():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("her2.evidence"):
                 names = {a.name for a in node.names}
-                assert node.module in ("her2.evidence.fit_view", "her2.evidence.schema") or names <= allowed, path.name
+                assert (
+                    node.module in ("her2.evidence.fit_view", "her2.evidence.schema") or names <= allowed
+                ), path.name
 
 
 def test_the_fit_view_gives_nothing_that_is_held_out():
@@ -34,7 +36,9 @@ def test_the_fit_view_gives_nothing_that_is_held_out():
 
 def test_subgroups_and_cns_figures_of_cleopatra_are_held_out():
     values = load.load_study("cleopatra").values
-    named = [v for v in values if v.analysis.startswith("pik3ca") or v.endpoint in ("cns_first", "time_to_cns")]
+    named = [
+        v for v in values if v.analysis.startswith("pik3ca") or v.endpoint in ("cns_first", "time_to_cns")
+    ]
     assert len(named) >= 7
     assert all(v.role == "held_out" for v in named)
 
@@ -94,7 +98,9 @@ def test_a_target_does_change_with_its_own_figure(tmp_path, monkeypatch):
     for v in data["values"]:
         if v["role"] == "fit" and v["statistic"] == "median":
             v["value"] *= 2
-    (user / "studies" / "cleopatra.yaml").write_text(yaml.safe_dump(data, allow_unicode=True), encoding="utf-8")
+    (user / "studies" / "cleopatra.yaml").write_text(
+        yaml.safe_dump(data, allow_unicode=True), encoding="utf-8"
+    )
     monkeypatch.setenv(load.USER_VARIABLE, str(user))
     assert collect_targets([load_trial("cleopatra")]) != before
 

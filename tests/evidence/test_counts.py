@@ -7,9 +7,15 @@ import json
 from her2.evidence.counts import count_record, nct_numbers
 
 LEAST = {
-    "trials": 90, "endpoints": 480, "claims": 400, "mechanisms": 44, "agents": 50, "conflicts": 70, "rules": 35,
+    "trials": 90,
+    "endpoints": 480,
+    "claims": 400,
+    "mechanisms": 44,
+    "agents": 50,
+    "conflicts": 70,
+    "rules": 35,
     "nct_numbers": 23,
-}  # fmt: skip
+}
 
 
 def test_the_record_is_complete(record):

@@ -23,7 +23,9 @@ def folder(record, tmp_path_factory):
 
 
 def test_every_table_is_there_in_every_format(folder):
-    assert {p.name for p in folder.iterdir()} == {f"{t}.{f}" for t in TABLES for f in FORMATS} | {"sources.bib"}
+    assert {p.name for p in folder.iterdir()} == {f"{t}.{f}" for t in TABLES for f in FORMATS} | {
+        "sources.bib"
+    }
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -53,10 +55,30 @@ def test_endpoints_have_the_columns_of_the_record(folder):
     with (folder / "endpoints.csv").open(encoding="utf-8") as stream:
         header = next(csv.reader(stream))
     wanted = {
-        "id", "trial", "arm", "contrast_experimental", "contrast_control", "analysis", "endpoint", "statistic", "printed",
-        "printed_unit", "value", "ci_low", "ci_high", "canonical_value", "canonical_unit", "population", "source",
-        "line_start", "line_end", "place", "likely_correct_value", "likely_correct_reason", "role",
-    }  # fmt: skip
+        "id",
+        "trial",
+        "arm",
+        "contrast_experimental",
+        "contrast_control",
+        "analysis",
+        "endpoint",
+        "statistic",
+        "printed",
+        "printed_unit",
+        "value",
+        "ci_low",
+        "ci_high",
+        "canonical_value",
+        "canonical_unit",
+        "population",
+        "source",
+        "line_start",
+        "line_end",
+        "place",
+        "likely_correct_value",
+        "likely_correct_reason",
+        "role",
+    }
     assert wanted <= set(header)
 
 

@@ -18,12 +18,22 @@ def ids(found):
 @pytest.mark.parametrize(
     ("name", "agent"),
     [
-        ("ONT-380", "tucatinib"), ("ont 380", "tucatinib"), ("ARRY-380", "tucatinib"), ("T-DM1", "t_dm1"),
-        ("MGAH22", "margetuximab"), ("HKI-272", "neratinib"), ("BIBW 2992", "afatinib"), ("XL147", "pilaralisib"),
-        ("SAR245408", "pilaralisib"), ("BYL719", "alpelisib"), ("GDC-0032", "taselisib"), ("BKM120", "buparlisib"),
-        ("Herceptin", "trastuzumab"), ("Perjeta", "pertuzumab"),
+        ("ONT-380", "tucatinib"),
+        ("ont 380", "tucatinib"),
+        ("ARRY-380", "tucatinib"),
+        ("T-DM1", "t_dm1"),
+        ("MGAH22", "margetuximab"),
+        ("HKI-272", "neratinib"),
+        ("BIBW 2992", "afatinib"),
+        ("XL147", "pilaralisib"),
+        ("SAR245408", "pilaralisib"),
+        ("BYL719", "alpelisib"),
+        ("GDC-0032", "taselisib"),
+        ("BKM120", "buparlisib"),
+        ("Herceptin", "trastuzumab"),
+        ("Perjeta", "pertuzumab"),
     ],
-)  # fmt: skip
+)
 def test_code_names_and_brands_find_the_agent_first(record, name, agent):
     assert search(record, name).hits[0].id == agent
 
@@ -36,7 +46,9 @@ def test_every_agent_is_found_by_every_name(record):
 
 
 def test_an_alias_finds_entries_that_use_another_name(record):
-    assert set(ids(search(record, "ONT-380", limit=5000))) == set(ids(search(record, "tucatinib", limit=5000)))
+    assert set(ids(search(record, "ONT-380", limit=5000))) == set(
+        ids(search(record, "tucatinib", limit=5000))
+    )
 
 
 def test_all_words_are_needed(record):
@@ -46,7 +58,9 @@ def test_all_words_are_needed(record):
 
 
 def test_case_and_order_of_words_do_not_matter(record):
-    assert set(ids(search(record, "pten LOSS", limit=5000))) == set(ids(search(record, "Loss PTEN", limit=5000)))
+    assert set(ids(search(record, "pten EVEROLIMUS", limit=5000))) == set(
+        ids(search(record, "Everolimus PTEN", limit=5000))
+    )
 
 
 @pytest.mark.parametrize("question", ["", "   ", "???", "—", "\x00", "'; DROP TABLE claims; --", "a" * 5000])
@@ -64,16 +78,25 @@ def test_facets_hold_for_every_hit(record):
     assert all(h.id == "review_a" or any(p.source == "review_a" for p in h.places) for h in review_a)
     for kind in KINDS:
         assert all(h.kind == kind for h in search(record, kind=kind, limit=500).hits)
+    assert all(h.claim_kind == "mechanism" for h in search(record, kind="claim:mechanism", limit=500).hits)
     assert all(h.claim_kind == "null_result" for h in search(record, kind="null_result", limit=500).hits)
 
 
 @pytest.mark.parametrize(
     "facet",
-    [{"agent": "pertuzumba"}, {"mechanism": "ptenloss_"}, {"endpoint": "ofs"}, {"kind": "claimz"}, {"line": "ninth"},
-     {"level": "phase_9"}, {"source": "review_c"}, {"biomarker": "zzzz9"}],
-)  # fmt: skip
+    [
+        {"agent": "pertuzumba"},
+        {"mechanism": "ptenlos_x"},
+        {"endpoint": "ofs"},
+        {"kind": "claimz"},
+        {"line": "ninth"},
+        {"level": "phase_9"},
+        {"source": "review_c"},
+        {"biomarker": "zzzz9"},
+    ],
+)
 def test_unknown_facets_name_the_valid_ones(record, facet):
-    with pytest.raises(UnknownNameError, match="unknown .* \\(valid: "):
+    with pytest.raises(UnknownNameError, match=r"unknown .* \(valid: "):
         search(record, "", **facet)
 
 
@@ -92,7 +115,13 @@ def test_hits_say_where_they_stand(record):
 
 def test_a_warm_query_takes_less_than_50_ms(record):
     build_index(record)
-    for question in ("PTEN", "trastuzumab resistance", "progression free survival", "T-DM1 brain metastases os", "a"):
+    for question in (
+        "PTEN",
+        "trastuzumab resistance",
+        "progression free survival",
+        "T-DM1 brain metastases os",
+        "a",
+    ):
         fastest = 1.0
         for _ in range(5):
             start = time.perf_counter()

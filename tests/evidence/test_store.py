@@ -40,15 +40,35 @@ def test_printed_and_canonical_figures_stand_side_by_side(store):
 @pytest.mark.parametrize(
     "sql",
     [
-        "DROP TABLE agents", "DELETE FROM claims", "UPDATE claims SET id = 'x'", "INSERT INTO claims (id) VALUES ('x')",
-        "CREATE TABLE mine AS SELECT 1", "WITH x AS (SELECT 1 AS a) INSERT INTO claims (id) SELECT a FROM x",
-        "ATTACH 'x.db'", "COPY agents TO 'x.csv'", "SET threads = 4", "RESET memory_limit", "INSTALL httpfs",
-        "PRAGMA database_list", "EXPORT DATABASE 'x'", "CALL duckdb_settings()", "SELECT 1; SELECT 2", "", ";", "selec 1",
-        "SELECT nothing FROM agents", "SELECT * FROM trails", "SELECT * FROM read_csv('/etc/passwd')",
-        "SELECT * FROM read_text('/etc/passwd')", "SELECT * FROM '/etc/passwd'", "SELECT * FROM glob('/*')",
-        "SELECT 1/", "BEGIN TRANSACTION", "\x00",
+        "DROP TABLE agents",
+        "DELETE FROM claims",
+        "UPDATE claims SET id = 'x'",
+        "INSERT INTO claims (id) VALUES ('x')",
+        "CREATE TABLE mine AS SELECT 1",
+        "WITH x AS (SELECT 1 AS a) INSERT INTO claims (id) SELECT a FROM x",
+        "ATTACH 'x.db'",
+        "COPY agents TO 'x.csv'",
+        "SET threads = 4",
+        "RESET memory_limit",
+        "INSTALL httpfs",
+        "PRAGMA database_list",
+        "EXPORT DATABASE 'x'",
+        "CALL duckdb_settings()",
+        "SELECT 1; SELECT 2",
+        "",
+        ";",
+        "selec 1",
+        "SELECT nothing FROM agents",
+        "SELECT * FROM trails",
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM '/etc/passwd'",
+        "SELECT * FROM glob('/*')",
+        "SELECT 1/",
+        "BEGIN TRANSACTION",
+        "\x00",
     ],
-)  # fmt: skip
+)
 def test_anything_but_one_select_is_refused_in_one_line(store, sql):
     with pytest.raises(QueryError) as caught:
         store.select(sql)
@@ -63,7 +83,10 @@ def test_a_missing_table_names_the_nearest(store):
 
 def test_a_long_query_is_stopped(store):
     with pytest.raises(QueryError, match="stopped after"):
-        store.select("SELECT count(*) FROM range(10000000000) a, range(1000) b WHERE a.range % 7 = b.range", seconds=0.3)
+        store.select(
+            "SELECT count(*) FROM range(10000000000) a, range(1000) b WHERE a.range % 7 = b.range",
+            seconds=0.3,
+        )
     assert store.select("SELECT 1").rows == ((1,),)
 
 
@@ -75,7 +98,9 @@ def test_the_limit_says_when_it_cuts(store):
 
 
 def test_figures_that_are_not_finite_become_nothing(store):
-    assert store.select("SELECT 'nan'::DOUBLE AS a, 'inf'::DOUBLE AS b").as_dicts() == [{"a": None, "b": None}]
+    assert store.select("SELECT 'nan'::DOUBLE AS a, 'inf'::DOUBLE AS b").as_dicts() == [
+        {"a": None, "b": None}
+    ]
 
 
 def test_the_command_line_prints_table_json_and_csv(her2):

@@ -29,7 +29,8 @@ def test_every_node_but_a_source_rests_on_a_source(graph):
     without = [
         key
         for key, node in graph.nodes.items()
-        if node.kind not in ("source", "agent", "regimen") and not any(k.startswith("source:") for k in reached(graph, key, "up"))
+        if node.kind not in ("source", "agent", "regimen")
+        and not any(k.startswith("source:") for k in reached(graph, key, "up"))
     ]
     # an edge of a network that only arranges states rests on nothing of its own
     assert [k for k in without if not k.startswith("edge:")] == []
@@ -43,7 +44,12 @@ def test_nothing_rests_on_itself(graph):
 
 def test_a_trial_rests_on_lines_of_the_reviews(graph):
     up = reached(graph, "trial:cleopatra", "up")
-    assert {"study:cleopatra", "agent:pertuzumab", "population:first_line_metastatic", "network:pathway"} <= up
+    assert {
+        "study:cleopatra",
+        "agent:pertuzumab",
+        "population:first_line_metastatic",
+        "network:pathway",
+    } <= up
     assert "value:cleopatra.pfs.median.docetaxel+trastuzumab" in up
     assert {"source:review_a", "source:review_b", "parameter:kill.docetaxel"} <= up
 
@@ -62,10 +68,16 @@ def test_a_claim_names_its_figures(graph):
 
 def test_every_kind_of_entry_can_be_traced(graph, record):
     for kind, entries in (
-        ("source", record.sources), ("agent", record.agents), ("mechanism", record.mechanisms), ("claim", record.claims),
-        ("study", record.studies), ("rule", record.rules), ("conflict", record.conflicts),
-        ("parameter", record.parameters), ("trial", record.trials),
-    ):  # fmt: skip
+        ("source", record.sources),
+        ("agent", record.agents),
+        ("mechanism", record.mechanisms),
+        ("claim", record.claims),
+        ("study", record.studies),
+        ("rule", record.rules),
+        ("conflict", record.conflicts),
+        ("parameter", record.parameters),
+        ("trial", record.trials),
+    ):
         for name in entries:
             assert f"{kind}:{name}" in graph.nodes
 

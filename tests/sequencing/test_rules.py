@@ -43,7 +43,9 @@ def test_an_unknown_condition_names_the_nearest():
 
 
 def test_after_trastuzumab_and_a_taxane_trastuzumab_goes_on_with_capecitabine():
-    state = ClinicalState(lines_completed=1, had=frozenset({"trastuzumab", "docetaxel", "pertuzumab"}), year=2009)
+    state = ClinicalState(
+        lines_completed=1, had=frozenset({"trastuzumab", "docetaxel", "pertuzumab"}), year=2009
+    )
     assert recommend(state)[0].regimen == "capecitabine+trastuzumab"
 
 

@@ -9,7 +9,9 @@ from her2.model import build_model, signals
 OCCUPIED = 0.97
 
 
-def _cell(model, *, t=0.0, p=0.0, heregulin=1.0, p95=None, pten=1.0, pik3ca=0.0, er=0.0, cyclin_e=0.0, her2=1.0):
+def _cell(
+    model, *, t=0.0, p=0.0, heregulin=1.0, p95=None, pten=1.0, pik3ca=0.0, er=0.0, cyclin_e=0.0, her2=1.0
+):
     totals = model.receptors.reference_totals.copy()
     total = (totals[1] + totals[3]) * her2
     share = totals[3] / (totals[1] + totals[3]) if p95 is None else p95
@@ -99,7 +101,11 @@ def test_numba_and_numpy_forms_agree(model, generator):
         x[Signal.SLOW :] = generator.uniform(0, 0.5, size=(len(model.network.slow), LANES))
         out = np.zeros((4, LANES))
         evaluate_block(
-            model.receptor_arrays, model.network_arrays, x, out, *scratch(model.receptor_arrays, model.network_arrays)
+            model.receptor_arrays,
+            model.network_arrays,
+            x,
+            out,
+            *scratch(model.receptor_arrays, model.network_arrays),
         )
         reference = signals(
             model.receptors,
@@ -119,6 +125,8 @@ def test_numba_and_numpy_forms_agree(model, generator):
         )
         assert np.max(reference["residual"]) < 1e-10
         for row, name in enumerate(("cell_cycle", "bim", "akt", "foxo")):
-            worst = max(worst, float(np.max(np.abs(out[row] - reference[name]) / np.maximum(reference[name], 1e-6))))
+            worst = max(
+                worst, float(np.max(np.abs(out[row] - reference[name]) / np.maximum(reference[name], 1e-6)))
+            )
     # two orders of summation and two exponentials: a few hundred units in the last place
     assert worst < 1e-11

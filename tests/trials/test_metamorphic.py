@@ -9,9 +9,9 @@ from her2.engine.layout import Attribute, Outcome
 from her2.survival import two_arm_cox
 from her2.survival.two_arm import two_arm_log_rank_batch
 from her2.trials.analyse import allocate, contrast_statistics, observe_arms
+from her2.trials.cut import cut_data
 from her2.trials.design import Action, AdverseEvent, Trial
 from her2.trials.enrol import enrol_times, loss_times
-from her2.trials.cut import cut_data
 from her2.trials.follow import arm_modifiers, prepare_trial, simulate_pool
 
 
@@ -36,7 +36,11 @@ def _same(one, other):
     """Whether two arms gave the same results to the last digit (the regimens have numbers of their own)."""
     return all(
         np.array_equal(a, b, equal_nan=True)
-        for a, b in ((one.outcomes, other.outcomes), (one.sums, other.sums), (one.line_starts, other.line_starts))
+        for a, b in (
+            (one.outcomes, other.outcomes),
+            (one.sums, other.sums),
+            (one.line_starts, other.line_starts),
+        )
     )
 
 
@@ -58,7 +62,9 @@ def test_a_zero_dose_changes_nothing(model, cleopatra):
     data = _edit(cleopatra)
     arm = data.arms[0]
     none = AdverseEvent(term="none", rate=1.0, action=Action(agent="pertuzumab", dose_factor=0.0))
-    trial = data.model_copy(update={"arms": (arm.model_copy(update={"adverse_events": (none,)}), data.arms[1])})
+    trial = data.model_copy(
+        update={"arms": (arm.model_copy(update={"adverse_events": (none,)}), data.arms[1])}
+    )
     pool = simulate_pool(model, trial, 128, 1)
     assert _same(pool.arms[0], pool.arms[1])
 
@@ -117,7 +123,9 @@ def test_identical_arms_with_shared_random_numbers_have_hazard_ratio_one(model, 
         lost = loss_times(4, 0, 200, trial.drop_out.rate)
         times.append(cut_data(pool.arms[k], "pfs", enrol, lost, trial.cut_of("pfs"), trial.scans.every))
     fit = two_arm_cox(
-        np.concatenate([t.time for t in times]), np.concatenate([t.event for t in times]), np.repeat([True, False], 200)
+        np.concatenate([t.time for t in times]),
+        np.concatenate([t.event for t in times]),
+        np.repeat([True, False], 200),
     )
     assert fit.hazard_ratio == 1.0
 

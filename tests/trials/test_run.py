@@ -19,7 +19,17 @@ def result():
 
 def test_json_has_the_promised_shape(result):
     data = json.loads(json.dumps(as_json(result), allow_nan=False))
-    assert {"trial", "seed", "patients", "failed_patients", "arms", "contrasts", "null_model", "digest", "elapsed_s"} <= set(data)
+    assert {
+        "trial",
+        "seed",
+        "patients",
+        "failed_patients",
+        "arms",
+        "contrasts",
+        "null_model",
+        "digest",
+        "elapsed_s",
+    } <= set(data)
     assert data["trial"] == "cleopatra"
     assert data["failed_patients"] == []
     for arm in data["arms"]:
@@ -63,7 +73,9 @@ def test_held_out_figures_are_not_shown_unless_asked(result):
 
 def test_progress_reaches_the_end():
     seen = []
-    simulate_trial(load_trial("vogel_2002"), seed=1, on_progress=lambda stage, share: seen.append(share), **SMALL)
+    simulate_trial(
+        load_trial("vogel_2002"), seed=1, on_progress=lambda stage, share: seen.append(share), **SMALL
+    )
     assert seen == sorted(seen)
     assert seen[-1] == pytest.approx(1.0, abs=0.02)
 

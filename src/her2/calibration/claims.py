@@ -29,11 +29,22 @@ class SoftClaim:
 
 SOFT_CLAIMS = (
     SoftClaim("heregulin_incompletely_blocked", "AKT under trastuzumab rises with heregulin", 0.05, 0.025),
-    SoftClaim("pertuzumab_blocks_heterodimers", "pertuzumab lowers AKT under trastuzumab and heregulin", 0.10, 0.05),
+    SoftClaim(
+        "pertuzumab_blocks_heterodimers", "pertuzumab lowers AKT under trastuzumab and heregulin", 0.10, 0.05
+    ),
     SoftClaim("dual_antibody_more_comprehensive", "pertuzumab lowers cycling under trastuzumab", 0.20, 0.07),
-    SoftClaim("p95_associated_with_resistance", "p95HER2 lessens the effect of trastuzumab on cycling", 0.05, 0.05),
-    SoftClaim("pten_loss_trastuzumab_resistance", "PTEN loss lessens the effect of trastuzumab on cycling", 0.10, 0.05),
-    SoftClaim("cyclin_e_lowers_response", "cyclin E lessens the effect of trastuzumab on cycling", 0.10, 0.05),
+    SoftClaim(
+        "p95_associated_with_resistance", "p95HER2 lessens the effect of trastuzumab on cycling", 0.05, 0.05
+    ),
+    SoftClaim(
+        "pten_loss_trastuzumab_resistance",
+        "PTEN loss lessens the effect of trastuzumab on cycling",
+        0.10,
+        0.05,
+    ),
+    SoftClaim(
+        "cyclin_e_lowers_response", "cyclin E lessens the effect of trastuzumab on cycling", 0.10, 0.05
+    ),
     SoftClaim("trastuzumab_accumulates_p27", "trastuzumab raises p27", 0.05, 0.025),
     SoftClaim("er_is_escape_pathway", "ER lessens the effect of both antibodies on cycling", 0.05, 0.025),
 )
@@ -84,6 +95,7 @@ def claim_values(model: Model) -> np.ndarray:
         effect() - effect(pten=0.15),
         effect() - effect(cyclin_e=1.0),
         treated["p27"] / base["p27"] - 1.0,
-        cell(t=o, p=o, er=1.0)["cell_cycle"] / cell(er=1.0)["cell_cycle"] - both["cell_cycle"] / base["cell_cycle"],
+        cell(t=o, p=o, er=1.0)["cell_cycle"] / cell(er=1.0)["cell_cycle"]
+        - both["cell_cycle"] / base["cell_cycle"],
     )
     return np.array([min(v, c.margin) for v, c in zip(shown, SOFT_CLAIMS, strict=True)])

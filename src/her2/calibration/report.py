@@ -29,12 +29,20 @@ def print_calibration(result: Calibration, console: Console) -> None:
 
     z = result.smoothed.posterior
     table = Table(title="Free parameters", title_justify="left")
-    for head in ("parameter", "prior median", "posterior median", "shift in prior SD", "posterior / prior SD", ""):
+    for head in (
+        "parameter",
+        "prior median",
+        "posterior median",
+        "shift in prior SD",
+        "posterior / prior SD",
+        "",
+    ):
         table.add_column(head, justify="left" if head == "parameter" else "right")
     for k, p in enumerate(result.free.parameters):
         ratio = z[:, k].std(ddof=1)
         table.add_row(
-            p.id, f"{p.value:.4g}", f"{to_value(p, float(z[:, k].mean())):.4g}", f"{z[:, k].mean():+.2f}", f"{ratio:.2f}",
+            p.id, f"{p.value:.4g}", f"{to_value(p, float(z[:, k].mean())):.4g}",
+            f"{z[:, k].mean():+.2f}", f"{ratio:.2f}",
             "not informed" if ratio > UNINFORMED else "",
         )  # fmt: skip
     console.print(table)
@@ -52,7 +60,9 @@ def print_calibration(result: Calibration, console: Console) -> None:
     n = len(result.targets)
     for k, c in enumerate(SOFT_CLAIMS):
         console.print(f"claim {c.claim}: {c.says}: {g[:, n + k].mean():.3f} (margin {c.margin:g})")
-    console.print("mean squared standardised error by step: " + ", ".join(f"{m:.2f}" for m in result.smoothed.misfit))
+    console.print(
+        "mean squared standardised error by step: " + ", ".join(f"{m:.2f}" for m in result.smoothed.misfit)
+    )
 
 
 def write_posterior(
@@ -102,7 +112,12 @@ def write_posterior(
             for k, t in enumerate(result.targets)
         ],
         "claims": [
-            {"claim": c.claim, "margin": c.margin, "error": c.error, "model": round(float(g[:, len(result.targets) + k].mean()), 4)}
+            {
+                "claim": c.claim,
+                "margin": c.margin,
+                "error": c.error,
+                "model": round(float(g[:, len(result.targets) + k].mean()), 4),
+            }
             for k, c in enumerate(SOFT_CLAIMS)
         ],
     }
@@ -115,4 +130,6 @@ def write_posterior(
         (folder / "ensemble.tsv.part").replace(folder / "ensemble.tsv")
         (folder / "provenance.yaml.part").replace(folder / "provenance.yaml")
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error.strerror}); choose another folder with --out") from error
+        raise OutputError(
+            f"{folder}: cannot be written ({error.strerror}); choose another folder with --out"
+        ) from error

@@ -1,8 +1,8 @@
 """Ensemble smoother with multiple data assimilation (Emerick and Reynolds 2013).
 
-An ensemble drawn from the prior is moved towards the data in a few steps, each with inflated errors; in the linear-Gaussian
-case the result is a sample of the posterior (tests/calibration/test_smoother.py compares with the closed form). The
-forward model may be noisy: each member is simulated on patients of its own.
+An ensemble drawn from the prior is moved towards the data in a few steps, each with inflated errors; in the
+linear-Gaussian case the result is a sample of the posterior (tests/calibration/test_smoother.py compares with the
+closed form). The forward model may be noisy: each member is simulated on patients of its own.
 """
 
 from __future__ import annotations

@@ -63,9 +63,15 @@ def collect_targets(trials: Sequence[Trial]) -> list[Target]:
                 error = math.log(v.ci_high / v.ci_low) / (2 * 1.959964)
                 targets.append(
                     Target(
-                        trial.id, v.endpoint, "hr", arms.index(v.contrast.experimental),
-                        arms.index(v.contrast.control), math.log(v.value), math.hypot(error, DISCREPANCY["hr"]), v.id,
-                    )  # fmt: skip
+                        trial.id,
+                        v.endpoint,
+                        "hr",
+                        arms.index(v.contrast.experimental),
+                        arms.index(v.contrast.control),
+                        math.log(v.value),
+                        math.hypot(error, DISCREPANCY["hr"]),
+                        v.id,
+                    )
                 )
             elif v.arm in arms and v.statistic == "rate":
                 n = sizes[arms.index(v.arm)]
@@ -73,9 +79,15 @@ def collect_targets(trials: Sequence[Trial]) -> list[Target]:
                 logit = math.log(v.value / (1.0 - v.value))
                 targets.append(
                     Target(
-                        trial.id, v.endpoint, "rate", arms.index(v.arm), -1, logit,
-                        math.hypot(error, DISCREPANCY["rate"]), v.id,
-                    )  # fmt: skip
+                        trial.id,
+                        v.endpoint,
+                        "rate",
+                        arms.index(v.arm),
+                        -1,
+                        logit,
+                        math.hypot(error, DISCREPANCY["rate"]),
+                        v.id,
+                    )
                 )
             elif v.arm in arms and v.statistic == "median":
                 n = sizes[arms.index(v.arm)]
@@ -83,9 +95,15 @@ def collect_targets(trials: Sequence[Trial]) -> list[Target]:
                 error = 1.25 / math.sqrt(share * n)
                 targets.append(
                     Target(
-                        trial.id, v.endpoint, "median", arms.index(v.arm), -1, math.log(v.value),
-                        math.hypot(error, DISCREPANCY[v.endpoint]), v.id,
-                    )  # fmt: skip
+                        trial.id,
+                        v.endpoint,
+                        "median",
+                        arms.index(v.arm),
+                        -1,
+                        math.log(v.value),
+                        math.hypot(error, DISCREPANCY[v.endpoint]),
+                        v.id,
+                    )
                 )
     return targets
 

@@ -44,7 +44,9 @@ def _register() -> None:
     from her2.cli.commands.trial import trial
 
     app.command(name="trial", help="Simulate a trial and print it beside the published result.")(trial)
-    app.command(name="calibrate", help="Fit the free parameters to the reviews' figures marked for fitting.")(calibrate)
+    app.command(name="calibrate", help="Fit the free parameters to the reviews' figures marked for fitting.")(
+        calibrate
+    )
     app.add_typer(evidence, name="evidence")
     app.command(name="lint", help="Check the record, and your own files.")(lint)
     app.command(name="trace", help="What an entry or number rests on, and what rests on it.")(trace)

@@ -116,7 +116,7 @@ def pk_step(central, peripheral, cl, vc, q, vp, vmax, km, dt):
     Elimination is frozen at the concentration predicted for the middle of the step (second order in dt).
     Amounts in mg, volumes in L, clearances in L/day, vmax in mg/day, km in mg/L, dt in day.
     """
-    half_c, half_p = _linear_pk(central, peripheral, cl + vmax / (km + central / vc), vc, q, vp, 0.5 * dt)
+    half_c, _ = _linear_pk(central, peripheral, cl + vmax / (km + central / vc), vc, q, vp, 0.5 * dt)
     return _linear_pk(central, peripheral, cl + vmax / (km + half_c / vc), vc, q, vp, dt)
 
 
@@ -209,7 +209,9 @@ def simulate_block(
 
     regimen = np.zeros(LANES, dtype=np.int64)
     line = np.zeros(LANES, dtype=np.int64)
-    line_week = np.zeros(LANES, dtype=np.int64)  # week of the line at which the coming step starts; < 0 in the gap
+    line_week = np.zeros(
+        LANES, dtype=np.int64
+    )  # week of the line at which the coming step starts; < 0 in the gap
     chemo_lines = np.zeros(LANES, dtype=np.int64)
     given_cycles = np.zeros((n_drugs, LANES))
     status = np.zeros(LANES, dtype=np.int64)
@@ -281,15 +283,57 @@ def simulate_block(
             geno_x[g, 11, i] = attributes[A_BIM, i]
         if course.entry_line > 0:
             _start_line(
-                i, 0, course.prior_regimen[0], regimen, line, line_week, given_cycles, base_true, base_obs, base_sum,
-                nadir, visit, lesion_sum, lesion_at, lesion_seen, ln_v, ln_initial, attributes,
-                constants, seed, patient_ids, line_starts, line_regimens, 0.0,
+                i,
+                0,
+                course.prior_regimen[0],
+                regimen,
+                line,
+                line_week,
+                given_cycles,
+                base_true,
+                base_obs,
+                base_sum,
+                nadir,
+                visit,
+                lesion_sum,
+                lesion_at,
+                lesion_seen,
+                ln_v,
+                ln_initial,
+                attributes,
+                constants,
+                seed,
+                patient_ids,
+                line_starts,
+                line_regimens,
+                0.0,
             )
         else:
             _start_line(
-                i, 0, course.trial_regimen, regimen, line, line_week, given_cycles, base_true, base_obs, base_sum,
-                nadir, visit, lesion_sum, lesion_at, lesion_seen, ln_v, ln_initial, attributes,
-                constants, seed, patient_ids, line_starts, line_regimens, 0.0,
+                i,
+                0,
+                course.trial_regimen,
+                regimen,
+                line,
+                line_week,
+                given_cycles,
+                base_true,
+                base_obs,
+                base_sum,
+                nadir,
+                visit,
+                lesion_sum,
+                lesion_at,
+                lesion_seen,
+                ln_v,
+                ln_initial,
+                attributes,
+                constants,
+                seed,
+                patient_ids,
+                line_starts,
+                line_regimens,
+                0.0,
             )
             outcomes[O_BASELINE, i] = base_obs[i]
             outcomes[O_ENTRY_BURDEN, i] = ln_v[SYSTEMIC, i]
@@ -518,16 +562,20 @@ def simulate_block(
                     middle = 0.5 * (ln_v[s, i] + v_sum[i])
                     rate[i] = middle
                 for i in range(LANES):
-                    hazard_systemic[i] = c.death_hazard * attributes[A_FRAILTY, i] * exp(
-                        c.death_exponent * (rate[i] - c.death_reference)
+                    hazard_systemic[i] = (
+                        c.death_hazard
+                        * attributes[A_FRAILTY, i]
+                        * exp(c.death_exponent * (rate[i] - c.death_reference))
                     )
                     lesion_sum[i] += (
                         STEP_DAYS
                         * c.new_lesion_hazard
                         * exp(c.new_lesion_exponent * (rate[i] - ln_initial[i]))
                     )
-                    seed_sum[i] += STEP_DAYS * c.cns_seed_hazard * exp(
-                        c.cns_seed_exponent * (rate[i] - 23.025850929940457)
+                    seed_sum[i] += (
+                        STEP_DAYS
+                        * c.cns_seed_hazard
+                        * exp(c.cns_seed_exponent * (rate[i] - 23.025850929940457))
                     )
         # ---- events of the week, patient by patient -----------------------------------------------------------
         for i in range(LANES):
@@ -599,9 +647,7 @@ def simulate_block(
                     obs = true_sum * noise
                     if obs < c.measurable_floor:
                         obs = 0.0
-                    progressive = lesion_seen[i] == 1 or (
-                        obs >= 1.2 * nadir[i] and obs - nadir[i] >= 5.0
-                    )
+                    progressive = lesion_seen[i] == 1 or (obs >= 1.2 * nadir[i] and obs - nadir[i] >= 5.0)
                     if line[i] == course.entry_line:
                         if visit[i] <= MAX_VISITS:
                             sums[visit[i] - 1, i] = obs
@@ -649,9 +695,30 @@ def simulate_block(
                                 chosen = course.later_regimen[later, option]
                                 break
                 _start_line(
-                    i, following, chosen, regimen, line, line_week, given_cycles, base_true, base_obs, base_sum,
-                    nadir, visit, lesion_sum, lesion_at, lesion_seen, ln_v, ln_initial, attributes,
-                    constants, seed, patient_ids, line_starts, line_regimens, t1,
+                    i,
+                    following,
+                    chosen,
+                    regimen,
+                    line,
+                    line_week,
+                    given_cycles,
+                    base_true,
+                    base_obs,
+                    base_sum,
+                    nadir,
+                    visit,
+                    lesion_sum,
+                    lesion_at,
+                    lesion_seen,
+                    ln_v,
+                    ln_initial,
+                    attributes,
+                    constants,
+                    seed,
+                    patient_ids,
+                    line_starts,
+                    line_regimens,
+                    t1,
                 )
                 if following >= course.entry_line and chosen >= 0:
                     outcomes[O_LINES, i] = outcomes[O_LINES, i] + 1.0
@@ -691,9 +758,30 @@ def simulate_block(
 
 @njit(cache=True, nogil=True)
 def _start_line(
-    i, number, chosen, regimen, line, line_week, given_cycles, base_true, base_obs, base_sum, nadir,
-    visit, lesion_sum, lesion_at, lesion_seen, ln_v, ln_initial, attributes, constants, seed, patient_ids,
-    line_starts, line_regimens, day,
+    i,
+    number,
+    chosen,
+    regimen,
+    line,
+    line_week,
+    given_cycles,
+    base_true,
+    base_obs,
+    base_sum,
+    nadir,
+    visit,
+    lesion_sum,
+    lesion_at,
+    lesion_seen,
+    ln_v,
+    ln_initial,
+    attributes,
+    constants,
+    seed,
+    patient_ids,
+    line_starts,
+    line_regimens,
+    day,
 ):
     """Put patient i on a regimen (-1: supportive care): new baseline, new nadir, new threshold of a new lesion."""
     regimen[i] = chosen
@@ -705,7 +793,9 @@ def _start_line(
     base_true[i] = ln_v[SYSTEMIC, i]
     base_sum[i] = min(attributes[A_SUM, i] * exp((ln_v[SYSTEMIC, i] - attributes[A_BURDEN, i]) / 3.0), 1000.0)
     base_sum[i] = max(base_sum[i], 10.0)
-    base_obs[i] = base_sum[i] * exp(constants.scan_error * normal(seed, patient_ids[i], P_SCAN, number * 1024))
+    base_obs[i] = base_sum[i] * exp(
+        constants.scan_error * normal(seed, patient_ids[i], P_SCAN, number * 1024)
+    )
     nadir[i] = base_obs[i]
     visit[i] = 0
     lesion_seen[i] = 0

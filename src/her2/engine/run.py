@@ -57,7 +57,7 @@ class Followed:
     @property
     def status(self) -> NDArray[np.int64]:
         """Status of every patient (`engine.layout.Status`)."""
-        return self.outcomes[int(Outcome.STATUS)].astype(np.int64)
+        return np.asarray(self.outcomes[int(Outcome.STATUS)].astype(np.int64))
 
     @property
     def failed(self) -> NDArray[np.int64]:
@@ -67,7 +67,7 @@ class Followed:
     @property
     def enrolled(self) -> NDArray[np.bool_]:
         """Patients who reached the trial line."""
-        return (self.status == Status.DEAD) | (self.status == Status.HORIZON)
+        return np.asarray((self.status == Status.DEAD) | (self.status == Status.HORIZON))
 
     def counts(self) -> dict[str, int]:
         """Patients by status; the sum is the number of patients."""

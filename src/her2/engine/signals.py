@@ -74,9 +74,7 @@ def evaluate_block(receptors, network, x, out, work, values, hills):
                 )
         else:
             for i in range(LANES):
-                const[d, i] += (
-                    strength * (1.0 - bt * x[_OCCUPANCY, i]) * (1.0 - bp * x[_OCCUPANCY + 1, i])
-                )
+                const[d, i] += strength * (1.0 - bt * x[_OCCUPANCY, i]) * (1.0 - bp * x[_OCCUPANCY + 1, i])
     # Gauss-Seidel sweeps
     for _ in range(SWEEPS):
         for s in range(N_SPECIES):

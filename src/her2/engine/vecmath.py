@@ -8,9 +8,14 @@ Error against correctly rounded values: at most 2 units in the last place (tests
 
 from __future__ import annotations
 
+from typing import Any
+
 from llvmlite import ir
 from numba import njit, types
-from numba.extending import intrinsic
+from numba.extending import intrinsic as _intrinsic
+
+# numba's decorator changes the signature (the typing context is filled in), which type checkers cannot see
+intrinsic: Any = _intrinsic
 
 _LOG2E = 1.4426950408889634
 _LN2_HI = 6.93147180369123816490e-01

@@ -101,14 +101,13 @@ def _check_events(events: Any, name: str) -> None:
 
     depth = 0
     for event in events:
+        mark = event.start_mark
         if isinstance(event, yaml.AliasEvent):
-            raise RecordError(f"{name}, line {event.start_mark.line + 1}: YAML aliases are not accepted")
+            raise RecordError(f"{name}, line {mark.line + 1}: YAML aliases are not accepted")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                raise RecordError(
-                    f"{name}, line {event.start_mark.line + 1}: nested deeper than {MAX_DEPTH} levels"
-                )
+                raise RecordError(f"{name}, line {mark.line + 1}: nested deeper than {MAX_DEPTH} levels")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
 

@@ -23,7 +23,7 @@ from her2.evidence.schema import Claim, Conflict, Lines, PublishedValue, Study
 from her2.evidence.tables import conditions
 
 KINDS = ("claim", "mechanism", "agent", "trial", "value", "rule", "conflict", "source")
-"""Kinds of entries; `--kind` also takes the kinds of claims (`efficacy`, `null_result`)."""
+"""Kinds of entries; `--kind` also takes the kinds of claims (`efficacy`, `claim:mechanism`)."""
 CLAIM_KINDS: tuple[str, ...] = get_args(Claim.model_fields["kind"].annotation)
 _RANK = {"agent": 1.6, "mechanism": 1.5, "trial": 1.4, "claim": 1.2, "conflict": 1.0, "rule": 1.0,
 "value": 0.7,
@@ -305,9 +305,13 @@ def _facets(
         tests.append(lambda h: h.level == level)
     if kind:
         name = {"study": "trial", "endpoint": "value"}.get(kind, kind)
-        if name not in KINDS and name not in CLAIM_KINDS:
+        of_claims = name.removeprefix("claim:")
+        if name in KINDS:
+            tests.append(lambda h: h.kind == name)
+        elif of_claims in CLAIM_KINDS:
+            tests.append(lambda h: h.claim_kind == of_claims)
+        else:
             raise unknown("kind", kind, (*KINDS, *CLAIM_KINDS))
-        tests.append(lambda h: name in (h.kind, h.claim_kind))
     if source:
         if source not in record.sources:
             raise unknown("source", source, record.sources)

@@ -114,9 +114,19 @@ def read_file(path: Path, *, user: bool, folder: str = "") -> RecordFile:
     """One file, read or with the reason why not."""
     kind = folder or folder_of(path)
     try:
-        return RecordFile(path, show_path(path), kind, user, read_yaml(path))
+        state = path.stat()
+        data = _read(path, state.st_mtime_ns, state.st_size)
+        return RecordFile(path, show_path(path), kind, user, data)
+    except OSError as error:
+        return RecordFile(path, show_path(path), kind, user, error=f"{show_path(path)}: {error.strerror}")
     except RecordError as error:
         return RecordFile(path, show_path(path), kind, user, error=str(error))
+
+
+@lru_cache(maxsize=4096)
+def _read(path: Path, _changed: int, _size: int) -> Any:
+    """Data of a file, read once for each state of it; nobody changes what comes back."""
+    return read_yaml(path)
 
 
 def read_files(bases: Iterable[tuple[Path, bool]] | None = None) -> list[RecordFile]:

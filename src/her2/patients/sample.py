@@ -124,7 +124,9 @@ def sample_cohort(model: Model, values: Mapping[str, float], seed: int, first: i
     p95 = p["p95_share_low"] + (p["p95_share_high"] - p["p95_share_low"]) * u(4)
     a[Attribute.P95_SHARE] = np.where(u(3) < p["p95_positive"], p95, values["receptors.reference_p95_share"])
     a[Attribute.EGF] = lognormal(values["receptors.reference_egf"], sd, 5)
-    a[Attribute.HEREGULIN] = lognormal(values["receptors.reference_heregulin"], p["heregulin_sd_factor"] * sd, 6)
+    a[Attribute.HEREGULIN] = lognormal(
+        values["receptors.reference_heregulin"], p["heregulin_sd_factor"] * sd, 6
+    )
     a[Attribute.BYPASS] = lognormal(p["bypass_median"], p["bypass_sd_factor"] * sd, 7)
     a[Attribute.PIK3CA] = u(9) < p["pik3ca_mutant"]
     a[Attribute.PTEN] = np.where(u(10) < p["pten_low"], p["pten_low_activity"], 1.0)
@@ -181,7 +183,9 @@ def sample_cohort(model: Model, values: Mapping[str, float], seed: int, first: i
     adjuvant_t = u(29) < p["adjuvant_trastuzumab"]
     a[Attribute.ADJUVANT_TRASTUZUMAB] = adjuvant_t
     # adjuvant trastuzumab was given with or after chemotherapy
-    share = (p["adjuvant_chemotherapy"] - p["adjuvant_trastuzumab"]) / max(1.0 - p["adjuvant_trastuzumab"], 1e-9)
+    share = (p["adjuvant_chemotherapy"] - p["adjuvant_trastuzumab"]) / max(
+        1.0 - p["adjuvant_trastuzumab"], 1e-9
+    )
     adjuvant_c = adjuvant_t | (u(30) < share)
     a[Attribute.ADJUVANT_CHEMOTHERAPY] = adjuvant_c
     _clone_fractions(model, values, a, adjuvant_t, seed, first, n)
@@ -222,11 +226,19 @@ def sample_cohort(model: Model, values: Mapping[str, float], seed: int, first: i
 
 def _class_index(agent: Agent) -> int:
     assert agent.engine is not None
-    return ("taxane", "vinca", "fluoropyrimidine", "anthracycline").index(agent.engine.cytotoxic_class or "taxane")
+    return ("taxane", "vinca", "fluoropyrimidine", "anthracycline").index(
+        agent.engine.cytotoxic_class or "taxane"
+    )
 
 
 def _clone_fractions(
-    model: Model, values: Mapping[str, float], a: Array, adjuvant: NDArray[np.bool_], seed: int, first: int, n: int
+    model: Model,
+    values: Mapping[str, float],
+    a: Array,
+    adjuvant: NDArray[np.bool_],
+    seed: int,
+    first: int,
+    n: int,
 ) -> None:
     """ln fraction of every resistant clone before the first line, with a shared part in each patient."""
     spread = values["tumour.clone_fraction_log10_sd"]
@@ -238,7 +250,9 @@ def _clone_fractions(
         if k == 0:
             continue
         z = np.asarray(normals(seed, first, n, int(Purpose.CLONE), k))
-        median = values["tumour.mdr_fraction_log10"] if kind == "mdr" else values["tumour.clone_fraction_log10"]
+        median = (
+            values["tumour.mdr_fraction_log10"] if kind == "mdr" else values["tumour.clone_fraction_log10"]
+        )
         log10[k] = median + spread * (shared * z0 + own * z)
         if kind in ("clone", "double"):
             log10[k] += np.where(adjuvant, values["tumour.adjuvant_selection"] / LN10, 0.0)
@@ -303,14 +317,20 @@ def individual_pk(agent: Agent, covariates: Mapping[str, Any], z: Any) -> dict[s
     assert pk is not None
     n = covariates["weight"].size
     base = _PK_INDEX.get(agent.id, 200 + 10 * (sum(map(ord, agent.id)) % 1000))
-    omega = {q.id: math.sqrt(math.log1p(q.spread.cv**2)) if q.spread else 0.0 for q in pk.parameters}
-    eta = {q.id: z(base + k) if q.spread else np.zeros(n) for k, q in enumerate(pk.parameters)}
+    omega: dict[str, float] = {
+        q.id: math.sqrt(math.log1p(q.spread.cv**2)) if q.spread else 0.0 for q in pk.parameters
+    }
+    eta: dict[str, Array] = {
+        q.id: z(base + k) if q.spread else np.zeros(n) for k, q in enumerate(pk.parameters)
+    }
     for pair in pk.correlations:
         first, second = pair.between
         rho = pair.covariance / (omega[first] * omega[second])
         rho = min(max(rho, -0.95), 0.95)
         eta[second] = rho * eta[first] + math.sqrt(1.0 - rho * rho) * eta[second]
-    result = {q.id: q.value * np.asarray(exp_of(omega[q.id] * eta[q.id])) for q in pk.parameters}
+    result: dict[str, Array] = {
+        q.id: q.value * np.asarray(exp_of(omega[q.id] * eta[q.id])) for q in pk.parameters
+    }
     for effect in pk.covariates:
         x = covariates[effect.covariate]
         if effect.factor is not None:

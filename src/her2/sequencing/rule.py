@@ -41,7 +41,9 @@ def applies(rule: Rule, state: ClinicalState) -> bool:
             )
     try:
         holds = all(_TESTS[name](state, wanted) for name, wanted in rule.when.items())
-        excepted = bool(rule.unless) and all(_TESTS[name](state, wanted) for name, wanted in rule.unless.items())
+        excepted = bool(rule.unless) and all(
+            _TESTS[name](state, wanted) for name, wanted in rule.unless.items()
+        )
     except (TypeError, ValueError) as error:
         raise RecordError(f"rule {rule.id}: a condition has a value of the wrong kind ({error})") from error
     return holds and not excepted

@@ -21,7 +21,9 @@ def look_up(value: Mapping[str, float], name: str, where: str) -> float:
 def index_of(names: Sequence[str], name: str, kind: str, where: str) -> int:
     """Position of a declared name, or a `NetworkError` naming the place and the nearest name."""
     if name not in names:
-        raise NetworkError(f"{where}: unknown {kind} '{name}'{nearest(name, names)} (declared: {', '.join(names)})")
+        raise NetworkError(
+            f"{where}: unknown {kind} '{name}'{nearest(name, names)} (declared: {', '.join(names)})"
+        )
     return list(names).index(name)
 
 

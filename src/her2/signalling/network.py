@@ -151,7 +151,9 @@ def _find_cycle(sources: Mapping[str, list[str]]) -> list[str]:
         path.append(previous)
 
 
-def build_network(record: Mapping[str, Any], value: Mapping[str, float], receptors: tuple[str, ...]) -> Network:
+def build_network(
+    record: Mapping[str, Any], value: Mapping[str, float], receptors: tuple[str, ...]
+) -> Network:
     """Network from its record (data/network/pathway.yaml) and the parameter values.
 
     Parameters
@@ -204,7 +206,9 @@ def build_network(record: Mapping[str, Any], value: Mapping[str, float], recepto
                 driver=index_of(names, state["driver"], "node", place),
                 time_constant_d=look_up(value, state["time_constant"], place),
                 gain=look_up(value, state["gain"], place),
-                receptor=index_of(receptors, target["receptor"], "receptor", place) if "receptor" in target else -1,
+                receptor=index_of(receptors, target["receptor"], "receptor", place)
+                if "receptor" in target
+                else -1,
                 network_input=index_of(inputs, target["input"], "input", place) if "input" in target else -1,
             )
         )

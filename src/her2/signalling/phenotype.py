@@ -54,7 +54,8 @@ def net_rate(
 ) -> Array:
     """Net growth rate of a clone: (cells,), 1/day.
 
-    growth [(1 + turnover) cost proliferation - turnover] - apoptosis_kill max(0, apoptosis - untreated) - immune - chemo.
+    growth [(1 + turnover) cost proliferation - turnover] - apoptosis_kill max(0, apoptosis - untreated)
+    - immune - chemo.
     `growth` is the patient's net rate for a reference clone without treatment; `turnover` the loss rate in units of it.
     """
     drive = growth * ((1.0 + turnover) * cost * proliferation_ - turnover)

@@ -124,9 +124,7 @@ def free_monomers(layer: ReceptorLayer, totals: Array, constants: Array) -> Arra
         hessian = pair.copy()
         for a in range(n):
             hessian[a, a] += np.maximum(m[a] + pair[a].sum(axis=0), 1e-300)
-        step = np.linalg.solve(
-            np.moveaxis(hessian, 2, 0), np.moveaxis(gradient, 1, 0)[..., None]
-        )[..., 0].T
+        step = np.linalg.solve(np.moveaxis(hessian, 2, 0), np.moveaxis(gradient, 1, 0)[..., None])[..., 0].T
         m = np.where(going, m * np.exp(-np.clip(step, -2.0, 2.0)), m)
         going &= np.max(np.abs(step), axis=0) > NEWTON_ENOUGH
         if not going.any():

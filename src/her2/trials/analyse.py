@@ -159,12 +159,16 @@ def resample_trials(
         base = 7 * t
         pick = (np.asarray(uniforms(seed, 0, size, int(Purpose.RESAMPLING), base)) * pool.n).astype(np.int64)
         # exact allocation: the ranks of random keys decide the arm
-        order = np.argsort(np.asarray(uniforms(seed, 0, size, int(Purpose.RESAMPLING), base + 1)), kind="stable")
+        order = np.argsort(
+            np.asarray(uniforms(seed, 0, size, int(Purpose.RESAMPLING), base + 1)), kind="stable"
+        )
         position = np.empty(size)
         position[order] = (np.arange(size) + 0.5) / size
         arm = np.searchsorted(bounds, position)
         arms[t] = arm
-        enrol = trial.accrual.duration * np.asarray(uniforms(seed, 0, size, int(Purpose.RESAMPLING), base + 2))
+        enrol = trial.accrual.duration * np.asarray(
+            uniforms(seed, 0, size, int(Purpose.RESAMPLING), base + 2)
+        )
         u = np.asarray(uniforms(seed, 0, size, int(Purpose.RESAMPLING), base + 3))
         lost = -np.log(u) / trial.drop_out.rate if trial.drop_out.rate > 0 else np.full(size, np.inf)
         for k in range(n_arms):
@@ -201,7 +205,9 @@ def resample_trials(
     return Replicates(tuple(arm_results), contrasts)
 
 
-def subgroup_effects(pool: Pool, data: TrialData, endpoint: str, experimental: int, control: int) -> list[dict[str, object]]:
+def subgroup_effects(
+    pool: Pool, data: TrialData, endpoint: str, experimental: int, control: int
+) -> list[dict[str, object]]:
     """Hazard ratio in each subgroup: the true one (twins: every patient on both arms) beside the trial's estimate."""
     trial = pool.plan.trial
     rows: list[dict[str, object]] = []
@@ -211,7 +217,9 @@ def subgroup_effects(pool: Pool, data: TrialData, endpoint: str, experimental: i
         inside = member(pool.cohort.attributes, name)
         groups += [(name, inside), (f"not {name}", ~inside)]
     twin_times = [
-        cut_data(pool.arms[k], endpoint, data.enrol_day, data.lost_day, trial.cut_of(endpoint), trial.scans.every)
+        cut_data(
+            pool.arms[k], endpoint, data.enrol_day, data.lost_day, trial.cut_of(endpoint), trial.scans.every
+        )
         for k in (experimental, control)
     ]
     for name, inside in groups:
@@ -237,5 +245,3 @@ def subgroup_effects(pool: Pool, data: TrialData, endpoint: str, experimental: i
             }
         )
     return rows
-
-

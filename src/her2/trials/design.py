@@ -15,7 +15,6 @@ from pydantic import BeforeValidator, Field, model_validator
 from her2.errors import RecordError, unknown
 from her2.evidence.load import (
     find_file,
-    load_agent,
     load_parameters,
     load_population,
     parse,
@@ -73,7 +72,9 @@ class Cycles(Entry):
     @model_validator(mode="after")
     def _ordered(self) -> Cycles:
         if not self.low <= self.median <= self.high:
-            raise ValueError(f"expected low <= median <= high, got {self.low:g}, {self.median:g}, {self.high:g}")
+            raise ValueError(
+                f"expected low <= median <= high, got {self.low:g}, {self.median:g}, {self.high:g}"
+            )
         return self
 
 
@@ -236,9 +237,13 @@ class Trial(Entry):
         if self.control not in ids:
             raise ValueError(f"control: '{self.control}' is not an arm (arms: {', '.join(ids)})")
         if len(self.randomisation.ratio) != len(ids):
-            raise ValueError(f"randomisation.ratio: {len(self.randomisation.ratio)} numbers for {len(ids)} arms")
+            raise ValueError(
+                f"randomisation.ratio: {len(self.randomisation.ratio)} numbers for {len(ids)} arms"
+            )
         if any(r < 1 for r in self.randomisation.ratio):
-            raise ValueError("randomisation.ratio: an arm with ratio 0 would be empty; expected whole numbers from 1")
+            raise ValueError(
+                "randomisation.ratio: an arm with ratio 0 would be empty; expected whole numbers from 1"
+            )
         if self.randomisation.block % sum(self.randomisation.ratio):
             raise ValueError(
                 f"randomisation.block: {self.randomisation.block} is no multiple of the ratio's sum "
@@ -342,7 +347,9 @@ def check_trial(trial: Trial, where: str) -> None:
                 raise RecordError(f"{place}.dose: {error}") from error
         for k, event in enumerate(arm.adverse_events):
             if event.action is not None and event.action.agent not in seen:
-                raise unknown("agent", event.action.agent, seen, f"{where}, arms.{arm.id}.adverse_events.{k}.action")
+                raise unknown(
+                    "agent", event.action.agent, seen, f"{where}, arms.{arm.id}.adverse_events.{k}.action"
+                )
     for name in trial.prior_lines:
         load_regimen(name)
     recipe = load_population(trial.population.recipe)
@@ -367,7 +374,19 @@ def check_population(population: Population, where: str) -> None:
         if k.startswith("population.")
         and any(
             word in k
-            for word in ("mutant", "positive", "share", "_low", "amplified", "fcgr3a", "visceral", "liver", "ecog", "adjuvant_t", "adjuvant_chemotherapy")
+            for word in (
+                "mutant",
+                "positive",
+                "share",
+                "_low",
+                "amplified",
+                "fcgr3a",
+                "visceral",
+                "liver",
+                "ecog",
+                "adjuvant_t",
+                "adjuvant_chemotherapy",
+            )
         )
         and not k.endswith("_log_sd")
     }
@@ -381,7 +400,9 @@ def check_population(population: Population, where: str) -> None:
                 f"{where}, population.values.{name}: {item.value:g} is impossible; expected a share from 0 to 1"
             )
         if full not in shares and item.value < 0:
-            raise RecordError(f"{where}, population.values.{name}: {item.value:g} is impossible; expected 0 or more")
+            raise RecordError(
+                f"{where}, population.values.{name}: {item.value:g} is impossible; expected 0 or more"
+            )
         if item.unit != parameters[full].unit:
             raise RecordError(
                 f"{where}, population.values.{name}: unit '{item.unit}', expected '{parameters[full].unit}'"

@@ -93,7 +93,9 @@ def prepare_trial(model: Model, trial: Trial) -> Plan:
             if line.regimen not in later_index:
                 later_index[line.regimen] = add(line.regimen, available[line.regimen].components, 9)
         probability = np.array([[u] for u in trial.later_lines.uptake[: len(plan)]]).reshape(len(plan), 1)
-        regimen = np.array([[later_index[line.regimen]] for line in plan], dtype=np.int64).reshape(len(plan), 1)
+        regimen = np.array([[later_index[line.regimen]] for line in plan], dtype=np.int64).reshape(
+            len(plan), 1
+        )
         courses.append(
             CourseArrays(
                 entry_line=len(prior),
@@ -126,7 +128,9 @@ def _regimen_arrays(
             dose = parse_regimen(part.dose)
             weeks, pattern = weekly_pattern(part.dose)
             if weeks > MAX_CYCLE_WEEKS:
-                raise RecordError(f"{where}: a cycle of {weeks} weeks; the engine takes up to {MAX_CYCLE_WEEKS}")
+                raise RecordError(
+                    f"{where}: a cycle of {weeks} weeks; the engine takes up to {MAX_CYCLE_WEEKS}"
+                )
             loading[r, d] = dose.loading or 0.0
             amount[r, d] = dose.amount
             unit[r, d] = _UNITS.index(dose.unit)
@@ -139,9 +143,7 @@ def _regimen_arrays(
                 limit[r, d] = part.cycles.median if ":" not in names[r] else part.cycles.high
             if model.drugs.cytotoxic[d] >= 0:
                 chemo[r] = 1
-    return RegimenArrays(
-        loading, amount, unit, cycle, doses, limit, np.array(scans, dtype=np.int64), chemo
-    )
+    return RegimenArrays(loading, amount, unit, cycle, doses, limit, np.array(scans, dtype=np.int64), chemo)
 
 
 def weekly_pattern(text: str) -> tuple[int, list[float]]:

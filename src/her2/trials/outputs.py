@@ -22,7 +22,8 @@ from her2.trials.pictures import (
     draw_kaplan_meier,
     draw_waterfall,
 )
-from her2.trials.report import NAMES, NOTICE, as_json
+from her2.trials.pictures.style import NOTICE
+from her2.trials.report import NAMES, as_json
 from her2.trials.run import Prediction, TrialResult
 from her2.trials.write import digest_of, write_outputs
 from her2.units import DAYS_PER_MONTH
@@ -72,8 +73,8 @@ def kaplan_meier_figure(result: TrialResult, endpoint: str = "pfs") -> Any:
     return draw_kaplan_meier(
         curves,
         title=f"{TITLES[endpoint]}: {trial.title}",
-        subtitle=f"Virtual trial, {data.arm.size:,} patients randomised; hazard ratio of all of them on both arms, with the "
-        f"interval of a trial of {trial.population.size}",
+        subtitle=f"Virtual trial, {data.arm.size:,} patients randomised; hazard ratio of all of them on both arms, "
+        f"with the interval of a trial of {trial.population.size}",
         published=[_published(row.get(endpoint)) for row in result.arms],
         contrast=contrasts or None,
         y_label=TITLES[endpoint],
@@ -85,7 +86,9 @@ def trial_figures(result: TrialResult, tables: dict[str, Any]) -> dict[str, Any]
     """All figures of a trial by file name: Kaplan-Meier of each reported endpoint, waterfall, forest."""
     trial, data = result.trial, result.data
     figures = {
-        f"kaplan_meier_{e}": kaplan_meier_figure(result, e) for e in trial.endpoints.reported if e in data.times
+        f"kaplan_meier_{e}": kaplan_meier_figure(result, e)
+        for e in trial.endpoints.reported
+        if e in data.times
     }
     arms = [WaterfallArm(label, change, response) for label, change, response in best_changes(tables)]
     figures["waterfall"] = draw_waterfall(
@@ -124,7 +127,10 @@ def run_record(result: TrialResult, source: str) -> dict[str, Any]:
         "platform": f"{sys.platform} {platform.machine()}",
         "libraries": {name: version_of(name) for name in libraries},
         "later_lines": [
-            [{"regimen": line.regimen, "rule": line.rule, "passed_over": list(line.passed_over)} for line in plan]
+            [
+                {"regimen": line.regimen, "rule": line.rule, "passed_over": list(line.passed_over)}
+                for line in plan
+            ]
             for plan in result.pool.plan.later
         ],
         "endpoints": {e: NAMES[e] for e in result.trial.endpoints.reported},

@@ -35,7 +35,11 @@ def randomise(
             part = members[start : start + block]
             order = np.argsort(keys[part], kind="stable")
             # a last block that is not full takes a random part of the letters
-            fill = letters if part.size == block else letters[np.argsort(_extend(keys, part, block), kind="stable")]
+            fill = (
+                letters
+                if part.size == block
+                else letters[np.argsort(_extend(keys, part, block), kind="stable")]
+            )
             arm[part[order]] = fill[: part.size]
     return arm
 
@@ -43,7 +47,7 @@ def randomise(
 def _extend(keys: NDArray[np.float64], part: NDArray[np.int64], block: int) -> NDArray[np.float64]:
     """As many sorting keys as the block has letters, made from the keys of a part-filled block."""
     base = keys[part[0]]
-    return np.modf(base * 9973.0 + np.arange(block) * 0.6180339887498949)[0]
+    return np.asarray(np.modf(base * 9973.0 + np.arange(block) * 0.6180339887498949)[0])
 
 
 def stratum_codes(columns: Sequence[NDArray[np.bool_]]) -> NDArray[np.int64] | None:

@@ -167,7 +167,8 @@ def _miss(p: Prediction, what: str, kind: str) -> list[tuple[float, str]]:
     return [
         (
             size,
-            f"{what}: published {_number(v.value, kind)} lies outside [{_number(p.low, kind)}, {_number(p.high, kind)}]",
+            f"{what}: published {_number(v.value, kind)} lies outside "
+            f"[{_number(p.low, kind)}, {_number(p.high, kind)}]",
         )
     ]
 
@@ -224,7 +225,12 @@ def as_json(result: TrialResult) -> dict[str, Any]:
             for arm, row in zip(trial.arms, result.arms, strict=True)
         ],
         "contrasts": [
-            {"endpoint": e, "experimental": trial.arms[x].id, "control": trial.arms[c].id, "hr": _clean(p.null)}
+            {
+                "endpoint": e,
+                "experimental": trial.arms[x].id,
+                "control": trial.arms[c].id,
+                "hr": _clean(p.null),
+            }
             for (x, c), row in result.contrasts.items()
             for e, p in row.items()
         ],

@@ -1,4 +1,4 @@
-"""Run a virtual trial: central prediction, predictive intervals at the trial's real size, null model, uncertainty split.
+"""Run a virtual trial: central prediction, intervals at the trial's real size, null model, split of uncertainty.
 
 Every virtual patient is followed on every arm (twins). The headline is the statistic of all patients on each arm; the
 intervals are those of trials of the real size drawn from pools of several posterior members, so that they hold
@@ -141,7 +141,13 @@ def simulate_trial(
     on_arm = [observe_arms(pool, np.full(pool.n, k), seed) for k in range(n_arms)]
     clock = time.perf_counter()
     null_pool = simulate_pool(
-        model, trial, max(200, patients // 2), seed, null_model=True, jobs=jobs, on_patients=progress("null model")
+        model,
+        trial,
+        max(200, patients // 2),
+        seed,
+        null_model=True,
+        jobs=jobs,
+        on_patients=progress("null model"),
     )
     null_arm = [observe_arms(null_pool, np.full(null_pool.n, k), seed) for k in range(n_arms)]
     timing["null"] = time.perf_counter() - clock
@@ -211,7 +217,11 @@ def simulate_trial(
             if e not in central:
                 continue
             samples = replicates.contrasts[(k, control)][e] if replicates else None
-            pair = (paired[0].contrasts[(k, control)][e], paired[1].contrasts[(k, control)][e]) if paired else None
+            pair = (
+                (paired[0].contrasts[(k, control)][e], paired[1].contrasts[(k, control)][e])
+                if paired
+                else None
+            )
             row[e] = _predict(
                 central[e], null[e].value, "hr", samples, pair, used, trial, member_patients, seed, e,
                 published.get((trial.arms[k].id, trial.control, e)),
@@ -305,7 +315,9 @@ def _predict(
     v_noise = min(v_noise, v_within)
     v_between = BETWEEN_TRIAL_SD[kind] ** 2
     v_total = v_parameters + v_within + v_between
-    split = Split(v_parameters / v_total, (v_within - v_noise) / v_total, v_noise / v_total, v_between / v_total)
+    split = Split(
+        v_parameters / v_total, (v_within - v_noise) / v_total, v_noise / v_total, v_between / v_total
+    )
     limits = [float(back(np.array(x))) if np.isfinite(x) else float("inf") for x in (low, high)]
     return Prediction(central.value, limits[0], limits[1], mc, null, split, published)
 

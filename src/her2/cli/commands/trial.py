@@ -9,12 +9,15 @@ import typer
 
 
 def trial(
-    name: Annotated[str, typer.Argument(help="A built-in trial (see --list) or the path of a trial file.")] = "",
+    name: Annotated[
+        str, typer.Argument(help="A built-in trial (see --list) or the path of a trial file.")
+    ] = "",
     patients: Annotated[
         int, typer.Option(help="Virtual patients, each followed on every arm.", min=50, max=2_000_000)
     ] = 2000,
     trials: Annotated[
-        int, typer.Option(help="Trials of the real size drawn for the intervals; 0 for none.", min=0, max=20_000)
+        int,
+        typer.Option(help="Trials of the real size drawn for the intervals; 0 for none.", min=0, max=20_000),
     ] = 300,
     seed: Annotated[int, typer.Option(help="Seed of all random numbers.", min=0)] = 1,
     jobs: Annotated[
@@ -27,7 +30,8 @@ def trial(
     show: Annotated[bool, typer.Option("--show", help="Print the trial file and stop.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the built-in trials and stop.")] = False,
     held_out: Annotated[
-        bool, typer.Option("--held-out", help="Show published figures that are held out from calibration, too.")
+        bool,
+        typer.Option("--held-out", help="Show published figures that are held out from calibration, too."),
     ] = False,
 ) -> None:
     """Simulate a trial and print it beside the published result."""
