@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import hashlib
 import json
 import os
 import platform
@@ -34,6 +35,7 @@ from typing import Any
 
 import numpy as np
 
+import her2
 from her2.engine.layout import Attribute, CourseArrays, Outcome, RegimenArrays
 from her2.engine.run import Followed, follow
 from her2.export import antimony_text, planned_doses, to_sbml
@@ -122,11 +124,9 @@ def peak_mb() -> float:
     return peak / 1024.0 if sys.platform != "darwin" else peak / 1024.0**2
 
 
-def in_fresh_process(cache: str | None) -> dict[str, float]:
-    """Latency of the first call in a new interpreter, with an empty compilation cache or the usual one."""
-    environment = dict(os.environ)
-    if cache is not None:
-        environment["NUMBA_CACHE_DIR"] = cache
+def in_fresh_process(cache: str) -> dict[str, float]:
+    """Latency of the first call in a new interpreter whose compiled code is kept in this folder."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
     begin = time.perf_counter()
     done = subprocess.run(
         [sys.executable, __file__, "--first-call"],
@@ -137,6 +137,13 @@ def in_fresh_process(cache: str | None) -> dict[str, float]:
     )
     found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
     return {"process_s": time.perf_counter() - begin, **found}
+
+
+def source_digest() -> str:
+    """Digest of the engine, signalling and model sources, to tell which kernel was measured."""
+    package = Path(her2.__file__).parent
+    files = [*package.glob("engine/*.py"), *package.glob("signalling/*.py"), package / "model.py"]
+    return hashlib.blake2b(b"".join(p.read_bytes() for p in sorted(files)), digest_size=8).hexdigest()
 
 
 def time_kernel(model: Model, cohort: Cohort, scan_weeks: int) -> tuple[float, Followed]:
@@ -181,6 +188,7 @@ def time_roadrunner(model: Model, cohort: Cohort, index: int) -> dict[str, float
 
 def measure(n_patients: int, n_roadrunner: int) -> dict[str, Any]:
     """Every figure of the table."""
+    digest = source_digest()
     model = build_model(agents=AGENTS)
     cohort = sample_cohort(model, population_values(model, None), SEED, 0, n_patients)
     trial_s, _ = time_kernel(model, cohort, SCAN_WEEKS)
@@ -191,14 +199,17 @@ def measure(n_patients: int, n_roadrunner: int) -> dict[str, Any]:
     simulate = statistics.fmean(o["simulate_s"] for o in others)
     whole = statistics.fmean(o["write_s"] + o["load_s"] + o["simulate_s"] for o in others)
     gaps = [abs(o["log_burden"] - followed[Outcome.LOG_BURDEN_END][k]) for k, o in enumerate(others)]
-    with tempfile.TemporaryDirectory() as empty:
-        cold = in_fresh_process(empty)
-    warm = in_fresh_process(None)
+    with tempfile.TemporaryDirectory() as cache:
+        cold = in_fresh_process(cache)
+        warm = in_fresh_process(cache)
+    if source_digest() != digest:
+        raise SystemExit("the sources changed while they were being measured; run again")
     return {
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.machine()}, {cpu_name()}",
         "versions": {n: version(n) for n in ("numba", "numpy", "libroadrunner", "antimony")}
         | {"python": platform.python_version()},
+        "source_digest": digest,
         "patients_kernel": n_patients,
         "patients_roadrunner": n_roadrunner,
         "years": WEEKS * DAYS_PER_WEEK / 365.25,

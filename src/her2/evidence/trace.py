@@ -21,6 +21,9 @@ from her2.evidence.schema import Lines, PublishedValue
 KINDS = ("source", "value", "claim", "mechanism", "parameter", "agent", "rule", "study", "conflict",
 "population",
          "regimen", "edge", "network", "trial")  # fmt: skip
+PROPERTIES = ("mechanism", "structure", "approval")
+"""Kinds of claims that say what an agent is; results of trials rest on the agent's trials instead."""
+MAX_PLACES = 6
 Direction = Literal["up", "down"]
 
 
@@ -137,6 +140,8 @@ class Graph:
             )
             for mechanism in c.entry.mechanisms:
                 self._rests(f"mechanism:{mechanism}", "claim", [name], "speaks of the mechanism")
+            for agent in c.entry.agents if c.entry.kind in PROPERTIES else ():
+                self._rests(f"agent:{agent}", "claim", [name], "states a property")
         for name, s in r.studies.items():
             key = f"study:{name}"
             self._places(key, s.entry.places)
@@ -169,7 +174,8 @@ class Graph:
         for place in places:
             found[place.source].append(str(place).removeprefix(f"{place.source} "))
         for source, lines in found.items():
-            self._rests(key, "source", [source], "; ".join(lines))
+            more = f" and {len(lines) - MAX_PLACES} more" if len(lines) > MAX_PLACES else ""
+            self._rests(key, "source", [source], "; ".join(lines[:MAX_PLACES]) + more)
 
     def _model(self) -> None:
         """Networks, regimens and virtual trials, which are plain data."""

@@ -21,7 +21,7 @@ from her2.errors import RecordError
 from her2.evidence.load import DATA
 from her2.evidence.printed import numbers_in
 from her2.evidence.record import FOLDERS, PLAIN, Kept, Record, RecordFile, raw_entries
-from her2.evidence.schema import PublishedValue, Study
+from her2.evidence.schema import Conflict, PublishedValue, Study
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -63,9 +63,9 @@ class Context:
     numbers: dict[str, dict[int, frozenset[str]]] = field(default_factory=dict)
 
     @cached_property
-    def _conflicts(self) -> dict[str, list[tuple[int, int, str, frozenset[str]]]]:
+    def _conflicts(self) -> dict[str, list[tuple[int, int, Conflict, frozenset[str]]]]:
         """Places of the settled conflicts by source, each with the numbers the conflict names."""
-        result: dict[str, list[tuple[int, int, str, frozenset[str]]]] = defaultdict(list)
+        result: dict[str, list[tuple[int, int, Conflict, frozenset[str]]]] = defaultdict(list)
         for kept in self.record.conflicts.values():
             conflict = kept.entry
             if not conflict.likely_resolution.strip():
@@ -82,23 +82,28 @@ class Context:
             named = frozenset(plain(t) for t in numbers_in(text))
             for place in (conflict.place_1, conflict.place_2):
                 if place is not None:
-                    result[place.source].append((place.line_start, place.line_end, conflict.id, named))
+                    result[place.source].append((place.line_start, place.line_end, conflict, named))
         return result
 
-    def conflict_on(self, values: Iterable[PublishedValue]) -> str | None:
-        """Id of a settled conflict on the lines of one of these figures that names the numbers of all."""
+    def conflict_on(self, study: str, values: Iterable[PublishedValue]) -> str | None:
+        """Id of a settled conflict on the lines of one of these figures that names the numbers of all.
+
+        A conflict about another study explains nothing, nor does any where the figures have no numbers.
+        """
         every = list(values)
         wanted = {plain(t) for v in every for t in numbers_in(v.printed)}
         wanted |= {
             f"{x:.10g}" for v in every if v.unit == "ratio" for x in (v.ci_low, v.ci_high) if x is not None
         }
         for value in every:
-            for start, end, name, named in self._conflicts.get(value.source, ()):
-                if start <= value.line_end and value.line_start <= end and wanted <= named:
-                    return name
+            for start, end, conflict, named in self._conflicts.get(value.source, ()):
+                if conflict.about != study and conflict.about in self.record.studies:
+                    continue
+                if start <= value.line_end and value.line_start <= end and wanted and wanted <= named:
+                    return conflict.id
         return None
 
-    def explained(self, finding: Finding, values: Iterable[PublishedValue]) -> Finding:
+    def explained(self, finding: Finding, study: str, values: Iterable[PublishedValue]) -> Finding:
         """The finding, as a note with the explanation if the record gives one for any of the figures."""
         every = list(values)
         for value in every:
@@ -106,12 +111,10 @@ class Context:
                 return replace(
                     finding, severity="note", mend=f"Explained at {value.id}: {value.likely_correct.reason}"
                 )
-        name = self.conflict_on(every)
-        return (
-            finding
-            if name is None
-            else replace(finding, severity="note", mend=f"Explained by the conflict '{name}'")
-        )
+        name = self.conflict_on(study, every)
+        if name is None:
+            return finding
+        return replace(finding, severity="note", mend=f"Explained by the conflict '{name}'")
 
 
 class AbstractCheck(ABC):
@@ -143,7 +146,7 @@ class AbstractStudyCheck(AbstractCheck):
         """A finding on figures of a study, as a note where the record explains it."""
         first = values[0]
         found = Finding(severity, self.name, kept.file, f"{first.id} ({first.where})", what, mend, kept.user)
-        return context.explained(found, values)
+        return context.explained(found, kept.entry.id, values)
 
 
 def gather(files: Iterable[RecordFile], numbers: Path | None = DATA / "numbers_index") -> Context:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 
 from her2.errors import RecordError
@@ -31,6 +32,7 @@ _POSSIBLE: dict[str, tuple[float, float]] = {
     "fraction": (0.0, 1.0), "probability": (0.0, 1.0), "count": (0.0, math.inf), "month": (0.0, 360.0),
     "ratio": (0.0, math.inf),
 }  # fmt: skip
+_ORDINAL = re.compile(r"[0-3]\+")  # a score such as 2+ of immunohistochemistry has no unit
 _LONGEST_MEDIAN = {"pfs": 48.0, "ttp": 48.0, "os": 120.0, "dor": 60.0, "time_to_cns": 60.0}
 
 
@@ -53,26 +55,24 @@ class Units(AbstractStudyCheck):
                 )  # fmt: skip
 
     def of_study(self, kept: Kept[Study], context: Context) -> Iterator[Finding]:
-        """Findings of one study."""
+        """Findings of one study; a wrong unit is never explained away, an odd figure may be."""
         for value in kept.entry.values:
-            for severity, what, mend in self._of_value(value):
+            place = f"{value.id} ({value.where})"
+            for what, mend in self._of_unit(value):
+                yield Finding("error", self.name, kept.file, place, what, mend, kept.user)
+            for severity, what, mend in self._of_size(value):
                 yield self.on_values(context, kept, (value,), severity, what, mend)
 
-    def _of_value(self, value: PublishedValue) -> Iterator[tuple[Severity, str, str]]:
-        if value.value is None:
+    def _of_unit(self, value: PublishedValue) -> Iterator[tuple[str, str]]:
+        if value.value is None or (not value.unit and _ORDINAL.fullmatch(value.printed)):
             return
         if not value.unit:
-            yield (
-                "error",
-                f"{short(value)} has a value but no unit",
-                "Give the canonical unit, such as month or fraction.",
-            )
+            yield f"{short(value)} has a value but no unit", "Give the unit, such as month or fraction."
             return
         try:
             check_unit(value.unit, value.id)
         except RecordError:
             yield (
-                "error",
                 f"unknown canonical unit '{value.unit}'",
                 "Use month, fraction, ratio, count, probability ...",
             )
@@ -80,16 +80,15 @@ class Units(AbstractStudyCheck):
         wanted = _wanted_units(value)
         if wanted and value.unit not in wanted:
             mend = f"Expected {' or '.join(wanted)}; check unit, endpoint and statistic."
-            yield "error", f"{short(value)}: canonical unit '{value.unit}' does not fit", mend
-        printed_time = time_unit(value.printed_unit)
-        if printed_time and not time_unit(value.unit):
-            yield (
-                "error",
-                f"printed in {value.printed_unit}, but canonical in {value.unit}",
-                "Check the two units.",
-            )
+            yield f"{short(value)}: canonical unit '{value.unit}' does not fit", mend
+        if time_unit(value.printed_unit) and not time_unit(value.unit):
+            yield f"printed in {value.printed_unit}, but canonical in {value.unit}", "Check the two units."
         if "%" in value.printed_unit and value.unit not in ("fraction", "%"):
-            yield "error", f"printed in %, but canonical in {value.unit}", "Check the two units."
+            yield f"printed in %, but canonical in {value.unit}", "Check the two units."
+
+    def _of_size(self, value: PublishedValue) -> Iterator[tuple[Severity, str, str]]:
+        if value.value is None:
+            return
         low, high = _POSSIBLE.get(value.unit, (-math.inf, math.inf))
         if value.statistic != "difference" and not low <= value.value <= high:
             yield "error", f"{value.value:g} {value.unit} is not possible", f"Expected {low:g} to {high:g}."
