@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 
@@ -11,11 +12,15 @@ sys.path.insert(0, str(HERE.parent / "src"))
 
 from her2 import __version__  # noqa: E402
 
+# the package defines its own month; the unit library says so whenever somebody listens
+logging.getLogger("pint.util").setLevel(logging.ERROR)
+
 project = "her2"
 author = "The her2 founders"
 copyright = "the her2 founders, Apache-2.0"
 version = release = __version__
 language = "en-GB"
+smartquotes = False  # would turn the options of commands into dashes
 
 extensions = ["myst_parser", "sphinxcontrib.bibtex", "mathml", "record_tables"]
 exclude_patterns = ["_build", "Thumbs.db", ".DS_Store"]

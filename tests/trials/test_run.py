@@ -108,3 +108,18 @@ def test_cleopatra_is_reproduced():
         assert arm["orr"]["value"] == pytest.approx(orr, abs=0.07)
     hr = {c["endpoint"]: c["hr"]["value"] for c in data["contrasts"]}
     assert 0.51 <= hr["pfs"] <= 0.75
+
+
+def test_without_trials_nothing_is_judged():
+    from io import StringIO
+
+    from rich.console import Console
+
+    from her2.trials.report import misfits, print_report
+
+    result = simulate_trial(load_trial("vogel_2002"), seed=1, patients=100, trials=0)
+    assert misfits(result) == ["No trials were drawn (--trials 0): published figures are shown, not judged."]
+    out = StringIO()
+    print_report(result, Console(file=out, width=160))
+    assert "95 % CI" in out.getvalue()
+    assert "Research" in out.getvalue()

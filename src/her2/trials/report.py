@@ -53,16 +53,22 @@ def print_report(result: TrialResult, console: Console) -> None:
 
     trial = result.trial
     console.print(f"[bold]{escape(trial.title)}[/bold]")
+    predictive = result.replicates is not None
+    interval = "90 %" if predictive else "95 % CI"
+    meaning = (
+        f"90 % predictive, trial of {trial.population.size} patients"
+        if predictive
+        else "95 % confidence of the estimate, no trials drawn"
+    )
     console.print(
-        f"{result.patients:,} virtual patients on every arm, {len(result.failed)} failed; intervals: 90 % predictive, "
-        f"trial of {trial.population.size} patients"
+        f"{result.patients:,} virtual patients on every arm, {len(result.failed)} failed; intervals: {meaning}"
     )
     if trial.study is None:
         console.print("No published study is named in the trial file: predictions only.")
     table = Table(title="Arms: predicted beside published", title_justify="left")
     for head in ("arm", "endpoint"):
         table.add_column(head, overflow="fold")
-    for head in ("predicted [90 %]", "published", "null model", "MC error"):
+    for head in (f"predicted [{interval}]", "published", "null model", "MC error"):
         table.add_column(head, justify="right")
     table.add_column("source")
     table.add_column("role")
@@ -87,7 +93,7 @@ def print_report(result: TrialResult, console: Console) -> None:
         table = Table(title="Contrasts: hazard ratios", title_justify="left")
         for head in ("contrast", "endpoint"):
             table.add_column(head, overflow="fold")
-        for head in ("predicted [90 %]", "published", "null model", "MC error"):
+        for head in (f"predicted [{interval}]", "published", "null model", "MC error"):
             table.add_column(head, justify="right")
         table.add_column("source")
         table.add_column("role")
@@ -146,6 +152,8 @@ def _print_split(result: TrialResult, console: Console) -> None:
 
 def misfits(result: TrialResult) -> list[str]:
     """Published figures outside the 90 % predictive interval, as plain sentences; the largest first."""
+    if result.replicates is None:
+        return ["No trials were drawn (--trials 0): published figures are shown, not judged."]
     found: list[tuple[float, str]] = []
     for arm, row in zip(result.trial.arms, result.arms, strict=True):
         for e, p in row.items():
