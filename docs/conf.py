@@ -45,5 +45,5 @@ html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {
     "footer_icons": [],
-    "announcement": "Research and education only. Not medical advice.",
+    "announcement": "Research use only. Not medical advice.",
 }

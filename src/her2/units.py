@@ -36,11 +36,11 @@ _ACCEPTED = (
 
 @lru_cache(maxsize=1)
 def registry() -> Any:
-    """The unit registry of `pint`, with month = 30.4375 days."""
+    """The unit registry of `pint`, with a month of 30.4375 days under the name mean_month."""
     import pint
 
     units: Any = pint.UnitRegistry()
-    units.define("month = 30.4375 * day = _ = months")
+    units.define("mean_month = 30.4375 * day")
     return units
 
 
@@ -70,7 +70,7 @@ def convert(value: float, unit: str, to: str, where: str = "") -> float:
         raise RecordError(f"{where}: unit '{unit}' cannot be expressed in '{to}'")
     import pint
 
-    spell = {"m2": "m**2", "mg/m2": "mg/m**2"}
+    spell = {"m2": "m**2", "mg/m2": "mg/m**2", "month": "mean_month", "1/month": "1/mean_month"}
     try:
         return float(registry().Quantity(value, spell.get(unit, unit)).to(spell.get(to, to)).magnitude)
     except pint.DimensionalityError as error:

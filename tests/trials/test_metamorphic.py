@@ -165,3 +165,12 @@ def test_randomised_trial_is_balanced_within_strata(model, cleopatra):
         assert abs(np.sum(arm[inside] == 0) - np.sum(arm[inside] == 1)) <= 2
     data = observe_arms(pool, arm, 8)
     assert 0.2 < contrast_statistics(data, 0, 1)["pfs"].value < 2.0
+
+
+def test_a_limit_by_time_is_a_limit_by_cycles(model, cleopatra):
+    """Docetaxel for 18 weeks is docetaxel for six cycles of three weeks."""
+    by_time = _edit(cleopatra, **{E: _scaled("docetaxel", "75 mg/m2 q3w for 18 weeks")})
+    by_number = _edit(cleopatra, **{E: _scaled("docetaxel", "75 mg/m2 q3w x6")})
+    pools = [simulate_pool(model, t, 64, 1, arms=[0]) for t in (by_time, by_number)]
+    assert _same(pools[0].arms[0], pools[1].arms[0])
+    assert np.all(pools[0].arms[0][Outcome.CHEMO_CYCLES] <= 6)

@@ -52,11 +52,11 @@ class Benchmarks(Generated):
         path = ROOT / "benchmarks" / "results.json"
         if not path.exists():
             return "No results are stored yet; `make bench` writes `benchmarks/results.json`.\n", []
-        rows = [
-            (plain(k.replace("_", " ")), plain(v))
-            for k, v in _flat(json.loads(path.read_text(encoding="utf-8")))
-        ]
-        return markdown(("measurement", "value"), rows), []
+        text = ""
+        for name, result in json.loads(path.read_text(encoding="utf-8")).items():
+            rows = [(plain(k.replace("_", " ")), plain(v)) for k, v in _flat(result)]
+            text += f"\n**{plain(name.replace('_', ' '))}**\n\n" + markdown(("measurement", "value"), rows)
+        return text, []
 
 
 def _flat(data: Any, prefix: str = "") -> Iterable[tuple[str, str]]:

@@ -32,7 +32,7 @@ def calibrate(
     *,
     members: int = 96,
     steps: int = 4,
-    patients: int = 600,
+    patients: int = 500,
     seed: int = 1,
     jobs: int = 2,
     trials: tuple[str, ...] = FIT_TRIALS,

@@ -169,7 +169,7 @@ def simulate_block(
     cytotoxic_scale : (cytotoxics, LANES) effect-site rise per unit dose, relative to the reference exposure
     sensitivity : (cytotoxics, LANES)
     trial_max_cycles, trial_dose_factor : (drugs, LANES) apply in the trial line only
-    null_model : True for drug effects combined by addition without the signalling layer
+    null_model : True for effects of each drug alone, added: no interplay of drugs in the signalling, no adaptation
     outcomes : (outcomes, LANES), sums : (MAX_VISITS, LANES), line_starts, line_regimens : (MAX_LINES, LANES); results
     """
     n_drugs = drugs.antibody.size
@@ -555,7 +555,8 @@ def simulate_block(
             for i in range(LANES):
                 old = ln_v[s, i]
                 ln_v[s, i] = log(v_sum[i]) if v_sum[i] > 0.0 else UNSEEDED
-                # the mean of the two ends stands for the week in the hazards; keep the old in v_sum
+                # systemic hazards take the mean of the two ends for the week (the CNS part takes the end);
+                # keep the old in v_sum
                 v_sum[i] = old
             if s == SYSTEMIC:
                 for i in range(LANES):
@@ -628,7 +629,7 @@ def simulate_block(
                     if line[i] == course.entry_line and not np.isfinite(outcomes[O_NEW, i]):
                         outcomes[O_NEW, i] = t0 + 0.5 * STEP_DAYS
                 first_in_trial = line[i] == course.entry_line and not np.isfinite(outcomes[O_PROGRESSION, i])
-                # a brain lesion that has become detectable and grows shows by symptoms, between scans too
+                # a brain lesion that has become detectable shows by symptoms, between scans too
                 if cns_state[i] == 1 and ln_v[CNS, i] > c.cns_detectable:
                     cns_state[i] = 2
                     if line[i] >= course.entry_line and not np.isfinite(outcomes[O_CNS, i]):

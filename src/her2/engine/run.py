@@ -117,7 +117,7 @@ def follow(
     patients : (patients,) ids, the keys of the random numbers
     max_cycles, dose_factor : (drugs, patients) in the trial line
     seed : of events, scans and later lines
-    null_model : drug effects by addition, without the signalling layer
+    null_model : each drug acting alone in the signalling layer, effects added; no interplay, no adaptation
     jobs : threads
     on_block : called with the number of patients done, for a progress bar
     """

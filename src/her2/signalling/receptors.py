@@ -38,7 +38,7 @@ class ReceptorLayer:
     channel_block : (channels, antibodies) share of the association blocked by full occupancy
     downregulation : (antibodies, species) share of the receptor lost at full occupancy
     pi3k, ras : (dimers,) recruitment per dimer, relative scale
-    reference : totals (species,), then ligand levels (ligands,) of the reference cell
+    reference_totals, reference_ligands : (species,) and (ligands,) of the reference cell
     """
 
     species: tuple[str, ...]

@@ -7,7 +7,7 @@ that true effects of a patient or subgroup are known beside what a randomised tr
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,6 +138,9 @@ def _regimen_arrays(
             doses[r, d, :weeks] = pattern
             if dose.cycles is not None:
                 limit[r, d] = dose.cycles
+            if dose.duration_days is not None:
+                # a time limit ends with the last cycle that starts within it
+                limit[r, d] = min(limit[r, d], math.ceil(dose.duration_days / (7.0 * weeks)))
             if part.cycles is not None:
                 # outside the trial line the median stands for everybody
                 limit[r, d] = part.cycles.median if ":" not in names[r] else part.cycles.high
@@ -171,7 +174,9 @@ def weekly_pattern(text: str) -> tuple[int, list[float]]:
     return weeks, pattern
 
 
-def arm_modifiers(model: Model, arm: Arm, cohort: Cohort) -> tuple[Array, Array]:
+def arm_modifiers(
+    model: Model, arm: Arm, cohort: Cohort, values: Mapping[str, float] | None = None
+) -> tuple[Array, Array]:
     """Cycles allowed and dose factors of each patient in the trial line, from planned cycles and adverse events.
 
     Returns
@@ -181,7 +186,7 @@ def arm_modifiers(model: Model, arm: Arm, cohort: Cohort) -> tuple[Array, Array]
     n = cohort.n
     cycles = np.full((len(model.agents), n), NO_LIMIT)
     factor = np.ones((len(model.agents), n))
-    log_sd = model.values["population.docetaxel_cycles_log_sd"]
+    log_sd = (model.values if values is None else values)["population.docetaxel_cycles_log_sd"]
     for part in arm.regimen:
         if part.cycles is not None:
             drawn = np.round(part.cycles.median * np.exp(log_sd * cohort.cycles_normal))
@@ -244,7 +249,7 @@ def simulate_pool(
     seed : of the patients
     noise_seed : of events, scans and later lines; default the seed of the patients
     first : id of the first patient screened
-    null_model : drug effects by addition, without the signalling layer
+    null_model : each drug acting alone in the signalling layer, effects added; no interplay, no adaptation
     arms : positions of the arms to follow, default all
     on_patients : called with the number of patient-courses done
 
@@ -269,7 +274,7 @@ def simulate_pool(
         ids = np.arange(start, start + batch, dtype=np.int64)
         keep: NDArray[np.int64] | None = None
         for k, a in enumerate(wanted):
-            cycles, factor = arm_modifiers(model, trial.arms[a], cohort)
+            cycles, factor = arm_modifiers(model, trial.arms[a], cohort, values)
             result = follow(
                 model, cohort, ids, plan.regimens, plan.courses[a], cycles, factor, noise,
                 null_model=null_model, jobs=jobs, on_block=on_patients,

@@ -29,6 +29,11 @@ def _number(x: float, kind: str) -> str:
     return f"{x:.2f}" if kind == "hr" else f"{x:.1f}"
 
 
+def _error(x: float, kind: str) -> str:
+    """A Monte-Carlo error for reading; a dash where it cannot be computed."""
+    return _number(x, kind) if math.isfinite(x) else "-"
+
+
 def _shown(p: Prediction, kind: str) -> str:
     low, high = _number(p.low, kind).removesuffix(" %"), _number(p.high, kind).removesuffix(" %")
     return f"{_number(p.value, kind)} [{low}, {high}]"
@@ -83,7 +88,7 @@ def print_report(result: TrialResult, console: Console) -> None:
                 _shown(p, kind),
                 text,
                 _number(p.null, kind),
-                _number(p.mc_error, kind),
+                _error(p.mc_error, kind),
                 where,
                 role,
                 end_section=k == len(row) - 1,
@@ -103,7 +108,7 @@ def print_report(result: TrialResult, console: Console) -> None:
                 label = f"{trial.arms[x].label} v {trial.arms[c].label}"
                 table.add_row(
                     escape(label) if k == 0 else "", f"HR {e.upper()}", _shown(p, "hr"), text, _number(p.null, "hr"),
-                    _number(p.mc_error, "hr"), where, role,
+                    _error(p.mc_error, "hr"), where, role,
                 )  # fmt: skip
         console.print(table)
     _print_split(result, console)

@@ -19,6 +19,7 @@ from her2.engine.rng import Purpose, normals
 from her2.evidence.load import load_study
 from her2.evidence.schema import PublishedValue
 from her2.posterior import central_model, load_posterior, member_model
+from her2.survival import two_arm_cox
 from her2.trials.analyse import (
     Estimate,
     Replicates,
@@ -37,6 +38,7 @@ BETWEEN_TRIAL_SD = {"rate": 0.20, "median": 0.10, "hr": 0.05}
 """Between-trial random effect: SD on the logit of a rate, the log of a median, the log of a hazard ratio (assumed: what
 is left between trials of the same regimen and line, science notes)."""
 PREDICTIVE_LEVEL = 0.90
+BATCHES = 10
 
 
 @dataclass(frozen=True)
@@ -225,6 +227,7 @@ def simulate_trial(
             row[e] = _predict(
                 central[e], null[e].value, "hr", samples, pair, used, trial, member_patients, seed, e,
                 published.get((trial.arms[k].id, trial.control, e)),
+                central[e].value * _twin_error(on_arm, k, control, e),
             )  # fmt: skip
         contrast_results[(k, control)] = row
     failed = sorted({int(i) for p in (pool, null_pool) for i in p.failed})
@@ -264,6 +267,23 @@ def _twin_contrast(on_arm: list[TrialData], experimental: int, control: int) -> 
     return contrast_statistics(joined, experimental, control)
 
 
+def _twin_error(on_arm: list[TrialData], experimental: int, control: int, endpoint: str) -> float:
+    """Monte-Carlo standard error of a hazard ratio between twins, from ten disjoint batches of patients."""
+    a, b = on_arm[experimental].times[endpoint], on_arm[control].times[endpoint]
+    logs = []
+    for batch in range(BATCHES):
+        k = slice(batch, None, BATCHES)
+        fit = two_arm_cox(
+            np.concatenate([a.time[k], b.time[k]]),
+            np.concatenate([a.event[k], b.event[k]]),
+            np.repeat([True, False], [a.time[k].size, b.time[k].size]),
+        )
+        logs.append(fit.coef)
+    x = np.array(logs)
+    x = x[np.isfinite(x)]
+    return float(x.std(ddof=1) / np.sqrt(x.size)) if x.size > 1 else float("nan")
+
+
 def _predict(
     central: Estimate,
     null: float,
@@ -276,6 +296,7 @@ def _predict(
     seed: int,
     endpoint: str,
     published: PublishedValue | None,
+    mc_error: float | None = None,
 ) -> Prediction:
     """One statistic with interval, Monte-Carlo error and split of uncertainty."""
 
@@ -285,7 +306,7 @@ def _predict(
     def back(x: Array) -> Array:
         return 1.0 / (1.0 + np.exp(-x)) if kind == "rate" else np.exp(x)
 
-    mc = (central.high - central.low) / (2 * 1.959964)
+    mc = (central.high - central.low) / (2 * 1.959964) if mc_error is None else mc_error
     if samples is None or pair is None:
         return Prediction(central.value, central.low, central.high, mc, null, None, published)
     n = samples.size
