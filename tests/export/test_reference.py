@@ -177,9 +177,11 @@ def test_jacobian_agrees_with_dense_differences(model: Model, cohort: Cohort) ->
 
 @pytest.mark.parametrize("index", [2, 4, 13])
 def test_kernel_and_full_model_agree_on_the_burden(model: Model, cohort: Cohort, index: int) -> None:
-    """Half a year of three drugs; 0.05 in ln cells is 5 % of the cells and twice the largest gap found.
+    """Half a year of three drugs, in three patients, to 0.05 in ln cells (5 % of the cells).
 
-    The gap is mostly the delay of the pathway (proteins take half a day) and the kernel's mid-week occupancy.
+    Over two years 64 patients differ by 0.002 at the median and 0.058 at most. The reasons are, by size: the
+    kernel's weekly step with mid-week occupancy, its step of saturable elimination in patients with a low Km, the
+    delay of the pathway, and the reuse of signals that have hardly changed.
     """
     weeks = 26
     patient = patient_of(cohort, index)

@@ -109,7 +109,7 @@ def reference_course(
     Raises
     ------
     her2.errors.Her2Error
-        If the solver does not reach the end of an interval between doses.
+        If the solver does not reach the end of an interval between doses, or a state is not finite.
     """
     individual = resolve(model, patient)
     doses = checked_doses(regimen, individual, days)
@@ -130,18 +130,25 @@ def reference_course(
         # a time of a dose belongs to the interval that ends there
         inside = np.flatnonzero((wanted > begin) & (wanted <= end))
         points = np.unique(np.append(wanted[inside], end))
-        solved = solve_ivp(
-            equations.derivative,
-            (begin, end),
-            y,
-            method=method,
-            t_eval=points,
-            jac=equations.jacobian,
-            rtol=relative_tolerance,
-            atol=absolute_tolerance,
-        )
+        # SciPy's BDF subtracts rows of an array before it has filled them; it overwrites them before use, but left-over
+        # memory that happens to be a signalling NaN makes it warn, now and then
+        with np.errstate(invalid="ignore"):
+            solved = solve_ivp(
+                equations.derivative,
+                (begin, end),
+                y,
+                method=method,
+                t_eval=points,
+                jac=equations.jacobian,
+                rtol=relative_tolerance,
+                atol=absolute_tolerance,
+            )
         if not solved.success:
             raise Her2Error(f"full model, day {begin:g} to {end:g}: {solved.message}; loosen the tolerances")
+        if not np.all(np.isfinite(solved.y)):
+            raise Her2Error(
+                f"full model, day {begin:g} to {end:g}: a state is not finite; look at the patient's values"
+            )
         values[:, inside] = solved.y[:, np.searchsorted(points, wanted[inside])]
         y = solved.y[:, -1]
     return Course(wanted, equations.names, values)
