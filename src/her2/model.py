@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from her2.engine.layout import CloneArrays, Constants, DrugArrays, NetworkArrays, ReceptorArrays
-from her2.errors import RecordError, unknown
+from her2.errors import NetworkError, RecordError, unknown
 from her2.evidence.load import canonical_values, load_agent, load_network
 from her2.evidence.schema import Agent
 from her2.signalling.network import Network, build_network, evaluate_network, half_saturated
@@ -148,7 +148,19 @@ def _receptor_arrays(layer: ReceptorLayer) -> ReceptorArrays:
 
 
 def _network_arrays(network: Network) -> NetworkArrays:
-    """Hill evaluations sorted by source, so that each is done as soon as its source is known."""
+    """Hill evaluations sorted by source, so that each is done as soon as its source is known.
+
+    Raises
+    ------
+    her2.errors.NetworkError
+        If a slow state has another driver than the output `adaptation`, the only one the kernel follows.
+    """
+    for state in network.slow:
+        if state.driver != network.outputs["adaptation"]:
+            raise NetworkError(
+                f"network/pathway.yaml, slow_states.{state.name}: driver '{network.names[state.driver]}' is not the output "
+                f"'adaptation' ('{network.names[network.outputs['adaptation']]}'), the only driver the engine follows"
+            )
     order = np.argsort(network.hill_source, kind="stable")
     rank = np.empty_like(order)
     rank[order] = np.arange(order.size)

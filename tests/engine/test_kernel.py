@@ -92,15 +92,15 @@ def test_saturable_elimination_converges_with_second_order():
 
     exact = solve_ivp(rhs, (0, 21), [400.0, 50.0], rtol=1e-12, atol=1e-12, method="DOP853").y[:, -1]
     errors = []
-    for steps in (6, 24, 48, 96, 192):
+    for steps in (24, 48, 96, 192):
         y = (400.0, 50.0)
         for _ in range(steps):
             y = pk_step(*y, cl, vc, q, vp, vmax, km, 21.0 / steps)
         errors.append(abs(y[0] / exact[0] - 1.0))
-    ratios = np.array(errors[1:-1]) / np.array(errors[2:])
+    ratios = np.array(errors[:-1]) / np.array(errors[1:])
     assert np.all(ratios > 3.6), errors  # halving the step divides the error by about four
-    # the engine's own step of 3.5 days: 0.3 % of a concentration that is far above the dissociation constant
-    assert errors[0] < 5e-3
+    # the engine's own step, an eighth of a week
+    assert errors[0] < 5e-4
 
 
 def test_horizon_ends_follow_up(model, cleopatra, cohort):

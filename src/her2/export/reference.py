@@ -130,8 +130,8 @@ def reference_course(
         # a time of a dose belongs to the interval that ends there
         inside = np.flatnonzero((wanted > begin) & (wanted <= end))
         points = np.unique(np.append(wanted[inside], end))
-        # SciPy's BDF subtracts rows of an array before it has filled them; it overwrites them before use, but left-over
-        # memory that happens to be a signalling NaN makes it warn, now and then
+        # SciPy's BDF subtracts rows of an array before it has filled them; it overwrites them before use, but
+        # left-over memory that happens to be a signalling NaN makes it warn, now and then
         with np.errstate(invalid="ignore"):
             solved = solve_ivp(
                 equations.derivative,
@@ -146,9 +146,7 @@ def reference_course(
         if not solved.success:
             raise Her2Error(f"full model, day {begin:g} to {end:g}: {solved.message}; loosen the tolerances")
         if not np.all(np.isfinite(solved.y)):
-            raise Her2Error(
-                f"full model, day {begin:g} to {end:g}: a state is not finite; look at the patient's values"
-            )
+            raise Her2Error(f"full model, day {begin:g} to {end:g}: a state is not finite; check the patient")
         values[:, inside] = solved.y[:, np.searchsorted(points, wanted[inside])]
         y = solved.y[:, -1]
     return Course(wanted, equations.names, values)
