@@ -158,8 +158,9 @@ def _network_arrays(network: Network) -> NetworkArrays:
     for state in network.slow:
         if state.driver != network.outputs["adaptation"]:
             raise NetworkError(
-                f"network/pathway.yaml, slow_states.{state.name}: driver '{network.names[state.driver]}' is not the output "
-                f"'adaptation' ('{network.names[network.outputs['adaptation']]}'), the only driver the engine follows"
+                f"network/pathway.yaml, slow_states.{state.name}: driver '{network.names[state.driver]}' is not the "
+                f"output 'adaptation' ('{network.names[network.outputs['adaptation']]}'), the only driver the engine "
+                "follows"
             )
     order = np.argsort(network.hill_source, kind="stable")
     rank = np.empty_like(order)
