@@ -172,3 +172,32 @@ def test_command_line_errors_are_one_line_and_exit_code_2(arguments, message):
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+LATE = [
+    (_set("analyses", 0, "cut", value="20 month"), "before the end of accrual"),
+    (_set("scans", "every", value="1 week"), "more than 64 scans"),
+    (_set("population", "size", value=3), "fewer than two"),
+    (
+        _set(
+            "population", "values",
+            value={"adjuvant_trastuzumab": {"value": 0.9, "unit": "1", "quality": "assumed", "source": "inferred_c", "locator": "x"}},
+        ),
+        "adjuvant_trastuzumab 0.9 exceeds adjuvant_chemotherapy",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", range(len(LATE)))
+def test_designs_that_cannot_be_analysed_are_refused(edit, case):
+    change, message = LATE[case]
+    with pytest.raises(Her2Error, match=message):
+        load_trial(edit(change))
+
+
+def test_a_limit_in_the_dose_is_not_lifted_by_planned_cycles(edit, model):
+    from her2.trials.follow import prepare_trial
+
+    path = edit(_set("arms", 0, "regimen", 2, "dose", value="75 mg/m2 q3w x6"))
+    plan = prepare_trial(model, load_trial(path))
+    assert plan.regimens.max_cycles[plan.courses[0].trial_regimen, model.drug_index("docetaxel")] == 6

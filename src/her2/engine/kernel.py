@@ -656,7 +656,8 @@ def simulate_block(
                     noise = exp(c.scan_error * normal(seed, patient_ids[i], P_SCAN, index))
                     obs = true_sum * noise
                     if obs < c.measurable_floor:
-                        obs = 0.0
+                        # too small to measure counts as the floor (RECIST 1.1, 4.3.2): a nadir is never zero
+                        obs = c.measurable_floor
                     progressive = lesion_seen[i] == 1 or (obs >= 1.2 * nadir[i] and obs - nadir[i] >= 5.0)
                     if line[i] == course.entry_line:
                         if visit[i] <= MAX_VISITS:
@@ -698,7 +699,8 @@ def simulate_block(
                     chosen = course.trial_regimen
                 else:
                     later = following - course.entry_line - 1
-                    if later < course.later_regimen.shape[0]:
+                    # supportive care is an end state: no therapy follows it
+                    if regimen[i] >= 0 and later < course.later_regimen.shape[0]:
                         u = uniform(seed, patient_ids[i], P_SEQUENCE, later)
                         for option in range(course.later_regimen.shape[1]):
                             if u < course.later_probability[later, option]:

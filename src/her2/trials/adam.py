@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from her2.engine.layout import FIRST_FAILURE, Attribute, Outcome, Status
+from her2.evidence.load import canonical_values
 from her2.trials.analyse import TrialData
 from her2.trials.cut import DEATH, PROGRESSION, REASONS
 from her2.trials.endpoints import CLINICAL_BENEFIT_DAYS, member
@@ -150,6 +151,8 @@ def _follow_course(pool: Pool, data: TrialData) -> _Course:
         scan_interval_days=trial.scans.every,
         confirm_days=CONFIRM_DAYS,
         benefit_days=CLINICAL_BENEFIT_DAYS,
+        # the engine reads what is too small to measure as the floor: at the floor the targets are gone
+        gone_below_mm=np.nextafter(canonical_values()["observation.measurable_floor"], np.inf),
         rules=_ENGINE_RULES,
     )
     return _Course(outcomes, known, days, sums, baseline, cns, responses)

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from her2.engine.layout import MAX_VISITS
 from her2.errors import RecordError, unknown
 from her2.evidence.load import (
     find_file,
@@ -126,7 +127,7 @@ class TrialPopulation(Entry):
     """Who is enrolled."""
 
     recipe: Identifier
-    size: int = Field(ge=2, le=10_000_000)
+    size: int = Field(ge=2, le=100_000)
     year: int | None = Field(default=None, ge=1990, le=2100)
     values: dict[Identifier, RecipeValue] = {}
 
@@ -251,6 +252,21 @@ class Trial(Entry):
             )
         if self.scans.every % 7.0:
             raise ValueError("scans.every: the engine scans on whole weeks, expected a multiple of 1 week")
+        smallest = self.population.size * min(self.randomisation.ratio) / sum(self.randomisation.ratio)
+        if smallest < 2:
+            raise ValueError(
+                f"population.size: {self.population.size} patients leave an arm with fewer than two; raise it"
+            )
+        for analysis in self.analyses:
+            if analysis.cut <= self.accrual.duration:
+                raise ValueError(
+                    f"analyses.{analysis.endpoint}.cut: day {analysis.cut:g} lies before the end of accrual "
+                    f"(day {self.accrual.duration:g}); cuts during accrual are not supported"
+                )
+        if self.horizon_days / self.scans.every > MAX_VISITS:
+            raise ValueError(
+                f"scans.every: more than {MAX_VISITS} scans until the last data cut; scan less often or cut earlier"
+            )
         for name in self.subgroups:
             if name not in SUBGROUPS:
                 raise ValueError(str(unknown("subgroup", name, SUBGROUPS)))
@@ -407,3 +423,16 @@ def check_population(population: Population, where: str) -> None:
             raise RecordError(
                 f"{where}, population.values.{name}: unit '{item.unit}', expected '{parameters[full].unit}'"
             )
+    given = {k.removeprefix("population."): v.value for k, v in population.values.items()}
+
+    def value(name: str) -> float:
+        return given.get(name, parameters[f"population.{name}"].value)
+
+    for smaller, larger in (("adjuvant_trastuzumab", "adjuvant_chemotherapy"), ("liver", "visceral")):
+        if value(smaller) > value(larger):
+            raise RecordError(
+                f"{where}, population.values: {smaller} {value(smaller):g} exceeds {larger} {value(larger):g}; "
+                f"every patient with the first also has the second"
+            )
+    if value("fcgr3a_vv") + value("fcgr3a_vf") > 1.0:
+        raise RecordError(f"{where}, population.values: fcgr3a_vv and fcgr3a_vf sum to more than 1")

@@ -7,6 +7,7 @@ that true effects of a patient or subgroup are known beside what a randomised tr
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -143,7 +144,8 @@ def _regimen_arrays(
                 limit[r, d] = min(limit[r, d], math.ceil(dose.duration_days / (7.0 * weeks)))
             if part.cycles is not None:
                 # outside the trial line the median stands for everybody
-                limit[r, d] = part.cycles.median if ":" not in names[r] else part.cycles.high
+                given = part.cycles.median if ":" not in names[r] else part.cycles.high
+                limit[r, d] = min(limit[r, d], given)
             if model.drugs.cytotoxic[d] >= 0:
                 chemo[r] = 1
     return RegimenArrays(loading, amount, unit, cycle, doses, limit, np.array(scans, dtype=np.int64), chemo)
@@ -191,9 +193,11 @@ def arm_modifiers(
         if part.cycles is not None:
             drawn = np.round(part.cycles.median * np.exp(log_sd * cohort.cycles_normal))
             cycles[model.drug_index(part.agent)] = np.clip(drawn, part.cycles.low, part.cycles.high)
-    for k, event in enumerate(arm.adverse_events):
+    for event in arm.adverse_events:
         if event.action is not None:
-            hit = cohort.event_uniform[k % cohort.event_uniform.shape[0]] < event.rate
+            # keyed by the term, so that the same event strikes the same twins in every arm and order
+            key = zlib.crc32(event.term.encode()) % cohort.event_uniform.shape[0]
+            hit = cohort.event_uniform[key] < event.rate
             d = model.drug_index(event.action.agent)
             factor[d] = np.where(hit, factor[d] * event.action.dose_factor, factor[d])
     return cycles, factor

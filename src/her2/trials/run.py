@@ -97,8 +97,8 @@ def simulate_trial(
     *,
     patients: int = 2000,
     trials: int = 300,
-    members: int = 16,
-    member_patients: int = 400,
+    members: int = 12,
+    member_patients: int | None = None,
     seed: int = 1,
     jobs: int = 1,
     show_held_out: bool = False,
@@ -111,7 +111,7 @@ def simulate_trial(
     patients : virtual patients, each followed on every arm
     trials : trials of the real size drawn for the intervals; 0 for none
     members : posterior members that carry the parameter uncertainty
-    member_patients : virtual patients per member
+    member_patients : virtual patients per member; default twice an arm of the real trial, 200 to 2,000
     jobs : threads
     show_held_out : whether figures marked as held out may be shown
     on_progress : called with the name of the stage and the share done, 0 to 1
@@ -119,6 +119,8 @@ def simulate_trial(
     began = time.perf_counter()
     report = on_progress or (lambda stage, share: None)
     n_arms = len(trial.arms)
+    if member_patients is None:
+        member_patients = min(max(2 * trial.population.size // n_arms, 200), 2000)
     total = (patients + max(200, patients // 2)) * n_arms
     if trials:
         total += (members + max(2, members // 4)) * member_patients * n_arms
@@ -157,7 +159,11 @@ def simulate_trial(
     h = hashlib.blake2b(digest_size=16)
     for followed in (*pool.arms, *null_pool.arms):
         h.update(followed.digest().encode())
+    for used_for in (trial.model_dump_json(), str((trials, seed))):
+        h.update(used_for.encode())
     replicates: Replicates | None = None
+    pools: list[Pool] = []
+    noisy: list[Pool] = []
     paired: tuple[Replicates, Replicates] | None = None
     used = 0
     if trials:
@@ -165,30 +171,31 @@ def simulate_trial(
         posterior = load_posterior()
         used = min(members, posterior.n)
         chosen = np.linspace(0, posterior.n - 1, used).astype(int)
-        pools, noisy = [], []
         for k, member in enumerate(chosen):
             own = seed + 104_729 * (k + 1)
             m = member_model(int(member))
             pools.append(
                 simulate_pool(m, trial, member_patients, own, jobs=jobs, on_patients=progress("parameters"))
             )
-            if k < max(2, used // 4):
+            if k < max(2, used // 4) and not trial.prior_lines:
+                # with prior lines another noise seed would enrol other patients
                 noisy.append(
                     simulate_pool(
                         m, trial, member_patients, own, noise_seed=own + 1, jobs=jobs,
                         on_patients=progress("noise"),
                     )
                 )  # fmt: skip
-        for p in pools:
+        for p in (*pools, *noisy):
             for followed in p.arms:
                 h.update(followed.digest().encode())
         replicates = resample_trials(pools, trials, trial.population.size, seed)
         few = pools[: len(noisy)]
         count = max(20, trials // 4)
-        paired = (
-            resample_trials(few, count, trial.population.size, seed + 1),
-            resample_trials(few, count, trial.population.size, seed + 1, noise_pools=noisy),
-        )
+        if noisy:
+            paired = (
+                resample_trials(few, count, trial.population.size, seed + 1),
+                resample_trials(few, count, trial.population.size, seed + 1, noise_pools=noisy),
+            )
         timing["ensemble"] = time.perf_counter() - clock
 
     published = _published(trial, show_held_out)
@@ -230,7 +237,7 @@ def simulate_trial(
                 central[e].value * _twin_error(on_arm, k, control, e),
             )  # fmt: skip
         contrast_results[(k, control)] = row
-    failed = sorted({int(i) for p in (pool, null_pool) for i in p.failed})
+    failed = sorted({int(i) for p in (pool, null_pool, *pools, *noisy) for i in p.failed})
     return TrialResult(
         trial=trial,
         seed=seed,
@@ -306,40 +313,69 @@ def _predict(
     def back(x: Array) -> Array:
         return 1.0 / (1.0 + np.exp(-x)) if kind == "rate" else np.exp(x)
 
-    mc = (central.high - central.low) / (2 * 1.959964) if mc_error is None else mc_error
-    if samples is None or pair is None:
+    wald = (central.high - central.low) / (2 * 1.959964)
+    mc = wald if mc_error is None else mc_error
+    # twins: the share of the variance that pairing leaves in a contrast of a finite pool
+    pairing = 1.0 if mc_error is None or not wald > 0 else min((mc / wald) ** 2, 1.0)
+    if samples is None:
         return Prediction(central.value, central.low, central.high, mc, null, None, published)
-    n = samples.size
     edge = 0.5 / trial.population.size
-    clean = np.clip(samples, edge, 1 - edge) if kind == "rate" else samples
-    # a median that is not reached lies beyond the follow-up
-    reached = np.isfinite(clean) & (clean > 0)
-    y = np.where(reached, forward(np.where(reached, clean, 1.0)), np.inf)
-    purpose = int(Purpose.ENSEMBLE)
-    index = {"rate": 0, "median": 1, "hr": 2}[kind]
-    effect = BETWEEN_TRIAL_SD[kind] * np.asarray(normals(seed, 0, n, purpose, index))
-    total = y + effect
-    tail = (1.0 - PREDICTIVE_LEVEL) / 2
-    low, high = (float(np.quantile(total, q, method="inverted_cdf")) for q in (tail, 1.0 - tail))
-    ok = np.isfinite(y)
+    n_arm = trial.population.size / len(trial.arms)
+
+    def scale(x: Array) -> Array:
+        """Statistic on its scale; not reached is plus, a hazard ratio of zero minus infinity, undefined NaN."""
+        clean = np.clip(x, edge, 1 - edge) if kind == "rate" else x
+        inside = np.isfinite(clean) & (clean > 0)
+        y = forward(np.where(inside, clean, 0.5))
+        beyond = np.where(np.isnan(clean) & (kind == "hr"), np.nan, np.where(clean == 0, -np.inf, np.inf))
+        return np.where(inside, y, beyond)
+
+    y = scale(samples)
+    n = y.size
     group = np.arange(n) % members
-    means = np.array([y[ok & (group == g)].mean() for g in range(members) if np.any(ok & (group == g))])
-    within = [y[ok & (group == g)].var(ddof=1) for g in range(members) if np.sum(ok & (group == g)) > 1]
+    ok = np.isfinite(y)
+    filled = [g for g in range(members) if np.sum(ok & (group == g)) > 1]
+    means = np.array([y[ok & (group == g)].mean() for g in filled])
+    within = [y[ok & (group == g)].var(ddof=1) for g in filled]
     v_within = float(np.mean(within)) if within else 0.0
-    per_group = max(n / members, 1.0)
-    # a pool is finite and a member's mean is over few trials: both add to the spread of the means
-    inflation = v_within * (trial.population.size / len(trial.arms)) / member_patients + v_within / per_group
-    v_parameters = max(float(means.var(ddof=1)) - inflation, 0.0) if means.size > 1 else 0.0
-    a, b = (np.clip(p, edge, 1 - edge) if kind == "rate" else p for p in pair)
-    both = np.isfinite(a) & np.isfinite(b) & (a > 0) & (b > 0)
-    v_noise = 0.5 * float(np.mean((forward(a[both]) - forward(b[both])) ** 2)) if both.any() else 0.0
+    v_means = float(means.var(ddof=1)) if means.size > 1 else 0.0
+    # a pool is finite, and a member's mean is over few trials: both add to the spread of the means
+    finite_pool = v_within * n_arm / member_patients * pairing
+    v_parameters = max(v_means - finite_pool - v_within / max(n / members, 1.0), 0.0)
+    if v_means > 0:
+        # what the pools' finite size adds is taken out of the interval as well
+        shrink = np.sqrt(v_parameters / v_means)
+        for g, mean in zip(filled, means, strict=True):
+            inside = ok & (group == g)
+            y[inside] += (shrink - 1.0) * (mean - means.mean())
+    index = {"rate": 0, "median": 1, "hr": 2}[kind]
+    total = y + BETWEEN_TRIAL_SD[kind] * np.asarray(normals(seed, 0, n, int(Purpose.ENSEMBLE), index))
+    total = total[~np.isnan(total)]
+    tail = (1.0 - PREDICTIVE_LEVEL) / 2
+    limits = [float("nan"), float("nan")]
+    if total.size:
+        ends = [float(np.quantile(total, q, method="inverted_cdf")) for q in (tail, 1.0 - tail)]
+        limits = [
+            float(back(np.array(x))) if np.isfinite(x) else (0.0 if x < 0 else float("inf")) for x in ends
+        ]
+    if kind == "rate":
+        limits = [min(limits[0], central.value), max(limits[1], central.value)]
+    if pair is None:
+        return Prediction(central.value, limits[0], limits[1], mc, null, None, published)
+    a, b = scale(pair[0]), scale(pair[1])
+    both = np.isfinite(a) & np.isfinite(b)
+    # patients drawn twice carry the same noise twice
+    v_noise = (
+        0.5 * float(np.mean((a[both] - b[both]) ** 2)) / (1.0 + n_arm / member_patients)
+        if both.any()
+        else 0.0
+    )
     v_noise = min(v_noise, v_within)
     v_between = BETWEEN_TRIAL_SD[kind] ** 2
     v_total = v_parameters + v_within + v_between
     split = Split(
         v_parameters / v_total, (v_within - v_noise) / v_total, v_noise / v_total, v_between / v_total
     )
-    limits = [float(back(np.array(x))) if np.isfinite(x) else float("inf") for x in (low, high)]
     return Prediction(central.value, limits[0], limits[1], mc, null, split, published)
 
 

@@ -19,7 +19,7 @@ def trial(
         int,
         typer.Option(help="Trials of the real size drawn for the intervals; 0 for none.", min=0, max=20_000),
     ] = 300,
-    seed: Annotated[int, typer.Option(help="Seed of all random numbers.", min=0)] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers.", min=0, max=2**62)] = 1,
     jobs: Annotated[
         int, typer.Option(help="Threads; 0 for one per core. The digits do not depend on it.", min=0, max=512)
     ] = 0,
