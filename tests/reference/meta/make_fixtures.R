@@ -40,7 +40,7 @@ for (d in sets) {
     default <- riley <- list(pi.lb = NA, pi.ub = NA)
     if (method != "FE" && k > 1) {
       default <- predict(r)
-      if (k > 2) riley <- predict(r, pi.type = "Riley")
+      if (k > 2) riley <- predict(r, pi.type = "riley")
     }
     rows[[length(rows) + 1]] <- data.frame(dataset = d$dataset[1], method = method, test = test, k = k,
       estimate = r$b[1], se = r$se, ci_low = r$ci.lb, ci_high = r$ci.ub, p = r$pval, q = r$QE, q_p = r$QEp,
@@ -91,8 +91,10 @@ for (d in nets) {
   B <- outer(study, study, "==") * 0.5; diag(B) <- 1
   P <- S - S %*% X %*% solve(t(X) %*% S %*% X) %*% t(X) %*% S
   tau2 <- max(0, (fixed$QE - (length(y) - ncol(X))) / sum(diag(P %*% B)))
+  # rma of metafor 3.8-1 centres the outcomes before it takes Q, which is right only if the columns span an intercept
   dl <- NA
-  if (!any(duplicated(study))) dl <- rma(y, diag(V), mods = X, intercept = FALSE, method = "DL")$tau2
+  has_intercept <- qr(cbind(X, 1))$rank == qr(X)$rank
+  if (has_intercept && !any(duplicated(study))) dl <- rma(y, diag(V), mods = X, intercept = FALSE, method = "DL")$tau2
   row <- seq_along(y)
   random <- suppressWarnings(rma.mv(y, V, mods = X, intercept = FALSE,
     random = ~ factor(row) | study, struct = "CS", rho = 0.5, tau2 = tau2))

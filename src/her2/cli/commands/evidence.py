@@ -207,3 +207,9 @@ def _print_json(data: Any) -> None:
     import json
 
     typer.echo(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+from her2.cli.commands.evidence_forest import forest, network  # noqa: E402
+
+evidence.command(name="forest", help="Meta-analysis of randomised trials, with a picture.")(forest)
+evidence.command(name="network", help="Network meta-analysis of randomised trials.")(network)
