@@ -198,6 +198,19 @@ def test_likely_correct_figures_only_when_asked(record):
     assert next(c for c in swapped.contrasts if c.study == "egf30008").hr < 1
 
 
+def test_a_hazard_ratio_without_interval_is_kept(record):
+    def basis(endpoint, study, **options):
+        chosen = select_contrasts(record, endpoint, "all", approximate=True, **options).contrasts
+        return next(c for c in chosen if c.study == study)
+
+    from_p = basis("os", "th3resa")
+    assert (from_p.basis, from_p.hr) == ("hr with p value", 0.552)
+    assert from_p.se == pytest.approx(-math.log(0.552) / 2.9277, rel=1e-3)  # p = 0.0034
+    doubtful, mended = basis("pfs", "ctg_ma31"), basis("pfs", "ctg_ma31", likely_correct=True)
+    assert doubtful.hr == mended.hr == 1.48 and doubtful.basis == "hr with patients"
+    assert "N" in doubtful.note and doubtful.se > 3 * mended.se
+
+
 def test_unknown_names_are_explained(record):
     with pytest.raises(UnknownNameError, match="trastuzumab"):
         select_contrasts(record, "pfs", "add-trastuzumb")
@@ -212,6 +225,7 @@ def test_forest_command_prints_places_and_heterogeneity(her2):
     assert result.code == 0
     for text in ("CLEOPATRA", "review_b lines 651-653", "approximated", "pooled", "tau2", "I2", "prediction"):
         assert text in result.out
+    assert "one study: nothing is pooled" in her2("evidence", "forest").out
     data = json.loads(her2("evidence", "forest", "--endpoint", "ttp", "--json", "--approximate").out)
     assert data["pooled"]["n_studies"] == len(data["studies"]) >= 4
     assert 0.3 < data["pooled"]["hr"] < 1
@@ -234,3 +248,28 @@ def test_forest_picture(her2, tmp_path):
 def test_forest_without_studies_says_so(her2):
     result = her2("evidence", "forest", "--endpoint", "pfs", "--contrast", "add-lapatinib")
     assert result.code == 2 and "--approximate takes 1" in result.err
+
+
+def test_a_study_of_the_user_counts_and_is_marked(her2, tmp_path, monkeypatch):
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "studies" / "mine.yaml").write_text(
+        """
+id: mine
+name: Mine
+phase: III
+n: 200
+setting: first_line
+status: completed
+design: randomised
+arms:
+  - {id: a, label: lapatinib, agents: [lapatinib, capecitabine]}
+  - {id: b, label: control, agents: [capecitabine]}
+values:
+  - {id: mine.pfs.hr, endpoint: pfs, statistic: hr, contrast: {experimental: b, control: a}, printed: '2.0', value: 2.0, unit: ratio, ci_low: 1.6, ci_high: 2.5, source: review_a, line_start: 1, line_end: 1}
+""",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("HER2_RECORD", str(tmp_path))
+    assert "Mine (yours)" in her2("evidence", "forest", "--contrast", "add-lapatinib").out
+    study = json.loads(her2("evidence", "forest", "--contrast", "add-lapatinib", "--json").out)["studies"][0]
+    assert study["user"] and study["hr"] == 0.5 and (study["ci_low"], study["ci_high"]) == (0.4, 0.625)

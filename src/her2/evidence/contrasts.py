@@ -63,6 +63,8 @@ class StudyContrast:
     note: str = ""
     is_turned: bool = False
     """Whether the print compares the two arms the other way round."""
+    is_user: bool = False
+    """Whether the study is the user's own."""
 
     @property
     def log_hr(self) -> float:
@@ -82,7 +84,7 @@ class StudyContrast:
             "ci_low": self.ci_low, "ci_high": self.ci_high, "log_hr": self.log_hr, "se": self.se,
             "basis": self.basis, "approximated": self.is_approximated,
             "randomisation_printed": self.is_randomisation_printed, "values": list(self.value_ids),
-            "places": self.where, "note": self.note,
+            "places": self.where, "note": self.note, "user": self.is_user,
         }  # fmt: skip
 
 
@@ -273,7 +275,7 @@ class _Figures:
     def __init__(
         self, kept: Kept[Study], endpoint: str, experimental: str, control: str, likely_correct: bool
     ) -> None:
-        self._study = kept.entry
+        self._study, self._is_user = kept.entry, kept.user
         self._endpoint, self._experimental, self._control = endpoint, experimental, control
         self._likely = likely_correct
         of_endpoint = [v for v in kept.entry.values if v.endpoint == endpoint and v.population == "all"]
@@ -452,6 +454,7 @@ class _Figures:
             where="; ".join(dict.fromkeys(str(place_of(v)) for v in values)),
             note=note,
             is_turned=is_turned,
+            is_user=self._is_user,
         )
 
 

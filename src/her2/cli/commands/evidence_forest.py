@@ -38,7 +38,7 @@ def forest(
         bool, typer.Option("--knapp-hartung", help="t interval of few studies.")
     ] = False,
     approximate: Annotated[
-        bool, typer.Option("--approximate", help="Fill in from p values and medians; marked in the table.")
+        bool, typer.Option("--approximate", help="Fill in where no interval is printed; marked.")
     ] = False,
     likely_correct: Annotated[
         bool, typer.Option("--likely-correct", help="Use what the print should probably say.")
@@ -88,7 +88,7 @@ def network(
         str, typer.Option(help="none, or taxane: docetaxel and paclitaxel count as one.")
     ] = "none",
     approximate: Annotated[
-        bool, typer.Option("--approximate", help="Fill in from p values and medians; counted in the table.")
+        bool, typer.Option("--approximate", help="Fill in where no interval is printed; marked.")
     ] = False,
     likely_correct: Annotated[
         bool, typer.Option("--likely-correct", help="Use what the print should probably say.")
@@ -126,7 +126,7 @@ def network(
     for i, component in enumerate(found.components, start=1):
         _print_component(component, f"Component {i} of {len(found.components)}, {endpoint}")
     if rough:
-        typer.echo(f"approximated from p values or medians: {', '.join(rough)}")
+        typer.echo(f"approximated, no interval printed: {', '.join(rough)}")
     if left_out:
         typer.echo(f"left out, no usable hazard ratio: {', '.join(left_out)}")
     for note in notes:
@@ -196,8 +196,8 @@ def _print_forest(chosen: Selection, pooled: MetaAnalysis) -> None:
         if not c.is_randomisation_printed:
             basis += "; randomisation implied"
         rows.append((
-            c.name, f"{c.experimental} v {c.control}", c.endpoint, c.line.replace("_", " "),
-            _interval(c.hr, c.ci_low, c.ci_high), f"{100 * weight:.1f}%", basis, c.where,
+            f"{c.name} (yours)" if c.is_user else c.name, f"{c.experimental} v {c.control}", c.endpoint,
+            c.line.replace("_", " "), _interval(c.hr, c.ci_low, c.ci_high), f"{100 * weight:.1f}%", basis, c.where,
         ))  # fmt: skip
     rows.append((
         f"pooled ({pooled.method}{', Knapp-Hartung' if pooled.is_knapp_hartung else ''})", "", "", "",
@@ -374,7 +374,7 @@ def _draw(chosen: Selection, pooled: MetaAnalysis) -> Any:
         style.write_text(figure, style.WIDTH - 0.15, at - row, text, ha="right")
     middle_x = 0.5 * (left + right)
     style.write_text(figure, middle_x, bottom - 0.38, "Hazard ratio (log scale)", ha="center")
-    note = "below 1 favours the experimental arm; open boxes: approximated from p value or medians"
+    note = "below 1 favours the experimental arm; open boxes: approximated, no interval printed"
     style.write_text(figure, 0.15, bottom - 0.62, note, **small)
     style.write_foot(figure, None)
     return figure
