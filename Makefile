@@ -29,6 +29,7 @@ docs: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/engine_v_roadrunner.py
+	$(BIN)/python benchmarks/cell_evaluation.py
 
 calibrate: $(READY)
 	$(BIN)/her2 calibrate --out src/her2/data/posterior

@@ -22,7 +22,7 @@ version = release = __version__
 language = "en-GB"
 smartquotes = False  # would turn the options of commands into dashes
 
-extensions = ["myst_parser", "sphinxcontrib.bibtex", "mathml", "record_tables"]
+extensions = ["myst_parser", "sphinxcontrib.bibtex", "mathml", "record_tables", "wrap_names"]
 exclude_patterns = ["_build", "Thumbs.db", ".DS_Store"]
 source_suffix = {".md": "markdown"}
 myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "deflist", "dollarmath"]

@@ -26,7 +26,7 @@ def main() -> None:
     ligands = np.repeat(layer.reference_ligands[:, None], n, axis=1)
     ligands[layer.ligands.index("heregulin"), 1] *= 7.5
     inputs = {
-        "bypass": np.full(n, model.values["population.bypass_median"]),
+        "igf1r": np.full(n, model.values["population.bypass_median"]),
         "pten": np.array([1.0, 1.0, 0.15, 1.0, 1.0]),
         "bim_level": np.ones(n),
         "cyclin_e": np.array([0.0, 0.0, 0.0, 0.0, 1.0]),

@@ -12,6 +12,7 @@ EXAMPLES = {
     "first_trial.py": (["128"], ("median PFS", "HR PFS", "digest")),
     "own_trial.py": (["128"], ("docetaxel 75 mg/m2", "docetaxel 100 mg/m2")),
     "survival_statistics.py": (["60"], ("hazard ratio", "log-rank p", "restricted means")),
+    "cell_line.py": (["2"], ("GR50", "PTEN lost", "mean Bliss excess")),
     "pathway_state.py": ([], ("both antibodies", "PTEN loss", "conservation")),
 }
 

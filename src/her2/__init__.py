@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from her2.api import trial
+    from her2.api import Cell, trial
     from her2.evidence.load import load_agent, load_claims, load_parameters, load_sources, load_study
     from her2.model import build_model
     from her2.trials.design import load_trial
 
 _HOMES = {
+    "Cell": "her2.api",
     "trial": "her2.api",
     "load_trial": "her2.trials.design",
     "build_model": "her2.model",
@@ -29,8 +30,10 @@ _HOMES = {
 }
 
 __all__ = [
+    "Cell",
     "__version__",
     "build_model",
+    "cell",
     "load_agent",
     "load_claims",
     "load_parameters",
@@ -42,6 +45,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "cell":  # the package, which can be called with the name of a cell line
+        return import_module("her2.cell")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'her2' has no attribute '{name}'")

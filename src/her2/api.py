@@ -1,13 +1,15 @@
-"""The short way in: `her2.trial("cleopatra").simulate(seed=1).plot()`."""
+"""The short way in: `her2.trial("cleopatra").simulate(seed=1).plot()`, `her2.Cell(receptors={"her2": 2.0})`."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from her2.cell.cell import Cell as CellType
     from her2.trials.design import Trial
     from her2.trials.run import TrialResult
 
@@ -68,3 +70,27 @@ def trial(name: str) -> VirtualTrial:
     from her2.trials.design import load_trial
 
     return VirtualTrial(load_trial(name))
+
+
+def Cell(
+    receptors: Mapping[str, float] | None = None,
+    genotype: Mapping[str, float] | None = None,
+    ligands: Mapping[str, float] | None = None,
+    name: str = "cell",
+) -> CellType:
+    """A cell of your own; what is not given is as in the reference HER2 3+ cell. Named lines: `her2.cell("BT474")`.
+
+    Parameters
+    ----------
+    receptors : 1e6 receptors/cell, by receptor
+    genotype : attributes of HER2 forms, pathways, cell cycle and death, hormone and surroundings
+    ligands : relative levels, by ligand
+
+    Raises
+    ------
+    her2.errors.UnknownNameError, her2.errors.RecordError
+        An unknown attribute, one in the wrong group, or an impossible value.
+    """
+    from her2.cell.cell import make_cell
+
+    return make_cell(receptors, genotype, ligands, name)

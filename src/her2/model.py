@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from her2.engine.layout import CloneArrays, Constants, DrugArrays, NetworkArrays, ReceptorArrays
+from her2.engine.layout import MAX_DRIVERS, CloneArrays, Constants, DrugArrays, NetworkArrays, ReceptorArrays
 from her2.errors import NetworkError, RecordError, unknown
 from her2.evidence.load import canonical_values, load_agent, load_network
 from her2.evidence.schema import Agent
-from her2.signalling.network import Network, build_network, evaluate_network, half_saturated
+from her2.signalling.network import Network, build_network, evaluate_network, half_saturated, reduce_network
 from her2.signalling.receptors import (
     ReceptorLayer,
     association_constants,
@@ -26,6 +26,7 @@ from her2.signalling.receptors import (
     dimer_amounts,
     free_monomers,
     recruitment,
+    reduce_receptors,
     reference_recruitment,
     surface_totals,
 )
@@ -108,16 +109,15 @@ def build_model(values: Mapping[str, float] | None = None, agents: Sequence[str]
         merged[name] = float(value)
     names = tuple(agents) if agents is not None else engine_agents()
     drugs = tuple(load_agent(n) for n in names)
-    receptors = build_receptor_layer(_network_file("receptors"), merged)
-    network = build_network(_network_file("pathway"), merged, receptors.species)
+    receptors, network = population_layers(merged)
     clones, clone_names, kinds, genotypes = _clone_arrays(_network_file("clones"))
     return Model(
         values=merged,
         agents=drugs,
         receptors=receptors,
         network=network,
-        receptor_arrays=_receptor_arrays(receptors),
-        network_arrays=_network_arrays(network),
+        receptor_arrays=receptor_arrays(receptors, network),
+        network_arrays=network_arrays(network, MAX_DRIVERS),
         constants=_constants(merged, receptors, network, drugs),
         clones=clones,
         drugs=_drug_arrays(drugs, merged),
@@ -127,14 +127,61 @@ def build_model(values: Mapping[str, float] | None = None, agents: Sequence[str]
     )
 
 
+POPULATION_RECEPTORS = ("egfr", "her2", "her3", "p95her2")
+"""Receptors that vary between virtual patients, in the order of the kernel; the others are absent in all of them."""
+
+
+def full_layers(values: Mapping[str, float]) -> tuple[ReceptorLayer, Network]:
+    """Receptor layer and network with all receptors, inputs and nodes, as a single cell has them."""
+    receptors = build_receptor_layer(_network_file("receptors"), values)
+    return receptors, build_network(_network_file("pathway"), values, receptors.species)
+
+
+def population_layers(values: Mapping[str, float]) -> tuple[ReceptorLayer, Network]:
+    """The same layers with what all virtual patients share folded into the weights."""
+    receptors, network = full_layers(values)
+    fixed = {
+        i["id"]: _fixed_input(float(i["population"]), bool(i.get("half_saturated", False)))
+        for i in _network_file("pathway")["inputs"]
+        if "population" in i
+    }
+    place = {receptors.species.index(name): k for k, name in enumerate(POPULATION_RECEPTORS)}
+    return reduce_receptors(receptors, POPULATION_RECEPTORS), reduce_network(network, fixed, place)
+
+
+def _fixed_input(level: float, half: bool) -> float:
+    return level / (1.0 + level) if half else level
+
+
 @lru_cache(maxsize=8)
 def _network_file(name: str) -> Any:
     return load_network(name)
 
 
-def _receptor_arrays(layer: ReceptorLayer) -> ReceptorArrays:
+RECRUITED = ("pi3k_recruitment", "ras_recruitment", "src_recruitment")
+"""Network inputs that come from the receptor layer; they lead the inputs of the network, in this order."""
+
+
+def receptor_arrays(layer: ReceptorLayer, network: Network) -> ReceptorArrays:
+    """The receptor layer for compiled code, with the recruitments that the network takes.
+
+    Raises
+    ------
+    her2.errors.NetworkError
+        If the inputs that come from receptors do not lead the network's inputs.
+    """
+    inputs = network.names[: network.n_inputs]
+    taken = [name for name in RECRUITED if name in inputs]
+    if list(inputs[: len(taken)]) != taken:
+        raise NetworkError(f"network/pathway.yaml, inputs: expected {', '.join(taken)} first, in this order")
     pi3k, ras = reference_recruitment(layer)
+    weights = {
+        "pi3k_recruitment": layer.pi3k / pi3k,
+        "ras_recruitment": layer.ras / ras,
+        "src_recruitment": layer.src,
+    }
     return ReceptorArrays(
+        n_ligands=len(layer.ligands),
         dimer_first=layer.dimer_first,
         dimer_second=layer.dimer_second,
         channel_dimer=layer.channel_dimer,
@@ -142,26 +189,31 @@ def _receptor_arrays(layer: ReceptorLayer) -> ReceptorArrays:
         channel_strength=layer.channel_strength,
         channel_block=np.ascontiguousarray(layer.channel_block),
         downregulation=np.ascontiguousarray(layer.downregulation),
-        pi3k=layer.pi3k / pi3k,
-        ras=layer.ras / ras,
+        recruitment=np.stack([weights[name] for name in taken]),
+        dimer_kinase=np.ascontiguousarray(layer.dimer_kinase),
     )
 
 
-def _network_arrays(network: Network) -> NetworkArrays:
-    """Hill evaluations sorted by source, so that each is done as soon as its source is known.
+def network_arrays(network: Network, most_drivers: int | None = None) -> NetworkArrays:
+    """The network for compiled code: Hill evaluations sorted by source, each done as soon as its source is known.
+
+    Parameters
+    ----------
+    most_drivers : drivers of adaptation that are followed, default as many as there are
 
     Raises
     ------
     her2.errors.NetworkError
-        If a slow state has another driver than the output `adaptation`, the only one the kernel follows.
+        If the slow states have more drivers than are followed.
     """
-    for state in network.slow:
-        if state.driver != network.outputs["adaptation"]:
-            raise NetworkError(
-                f"network/pathway.yaml, slow_states.{state.name}: driver '{network.names[state.driver]}' is not the "
-                f"output 'adaptation' ('{network.names[network.outputs['adaptation']]}'), the only driver the engine "
-                "follows"
-            )
+    drivers = list(dict.fromkeys([network.outputs["adaptation"], *(s.driver for s in network.slow)]))
+    most = len(drivers) if most_drivers is None else most_drivers
+    if len(drivers) > most:
+        raise NetworkError(
+            "network/pathway.yaml, slow_states: the drivers "
+            + ", ".join(network.names[k] for k in drivers)
+            + f" are more than the {most} that the engine follows"
+        )
     order = np.argsort(network.hill_source, kind="stable")
     rank = np.empty_like(order)
     rank[order] = np.arange(order.size)
@@ -188,10 +240,12 @@ def _network_arrays(network: Network) -> NetworkArrays:
         slow_input=np.array([s.network_input for s in network.slow], dtype=np.int64),
         slow_gain=np.array([s.gain for s in network.slow]),
         slow_tau=np.array([s.time_constant_d for s in network.slow]),
+        slow_driver=np.array([drivers.index(s.driver) for s in network.slow], dtype=np.int64),
+        slow_sign=np.array([s.sign for s in network.slow]),
+        driver_node=np.array((drivers * most)[:most], dtype=np.int64),
         out_proliferation=network.outputs["proliferation"],
         out_apoptosis=network.outputs["apoptosis"],
         out_survival=network.outputs["survival_signal"],
-        out_adaptation=network.outputs["adaptation"],
     )
 
 
@@ -242,7 +296,7 @@ def _constants(
         ligands=receptors.reference_ligands[:, None],
         occupancy=np.zeros((len(receptors.antibodies), 1)),
         inputs={
-            "bypass": np.array([value["population.bypass_median"]]),
+            "igf1r": np.array([value["population.bypass_median"]]),
             "pten": np.ones(1),
             "bim_level": np.ones(1),
         },
@@ -250,7 +304,7 @@ def _constants(
     barrier = value["distribution.binding_barrier"]
     return Constants(
         cell_cycle_reference=float(reference["cell_cycle"][0]),
-        bim_reference=float(reference["bim"][0]),
+        bim_reference=float(reference["apoptosis"][0]),
         turnover=value["tumour.turnover"],
         apoptosis_kill=value["tumour.apoptosis_kill"],
         effector_kill=value["tumour.effector_kill"],

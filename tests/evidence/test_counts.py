@@ -15,6 +15,14 @@ LEAST = {
     "conflicts": 70,
     "rules": 35,
     "nct_numbers": 23,
+    "cells": 17,
+    "attributes": 46,
+    "switches": 120,
+    "network_nodes": 29,
+    "network_edges": 58,
+    "acting_agents": 50,
+    "actions": 90,
+    "experiments": 350,
 }
 
 
@@ -22,6 +30,11 @@ def test_the_record_is_complete(record):
     counted = count_record(record)
     assert {k: v for k, v in counted.items() if k in LEAST and v < LEAST[k]} == {}
     assert counted["user_entries"] == 0
+
+
+def test_experiments_and_reasons_add_up_to_the_executable_claims(record):
+    counted = count_record(record)
+    assert counted["experiments"] + counted["claims_not_covered"] == counted["executable_claims"]
 
 
 def test_registry_numbers_are_distinct_and_well_formed(record):

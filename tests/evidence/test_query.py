@@ -63,6 +63,14 @@ def test_case_and_order_of_words_do_not_matter(record):
     )
 
 
+@pytest.mark.parametrize(
+    ("question", "kind", "name"),
+    [("BT-474", "cell", "bt474"), ("SKBR3", "cell", "skbr3"), ("PTEN loss", "switch", "pten-loss")],
+)
+def test_cells_and_switches_are_found(record, question, kind, name):
+    assert name in ids(search(record, question, kind=kind))
+
+
 @pytest.mark.parametrize("question", ["", "   ", "???", "—", "\x00", "'; DROP TABLE claims; --", "a" * 5000])
 def test_odd_questions_do_no_harm(record, question):
     search(record, question)

@@ -37,6 +37,27 @@ def test_printed_and_canonical_figures_stand_side_by_side(store):
     assert row[1::2] == ("weeks", "month")
 
 
+def test_cells_switches_edges_and_experiments_can_be_asked(store, record):
+    rows = store.select(
+        "SELECT cell, value FROM cell_values WHERE attribute = 'her2' AND cell IN ('bt474', 'mcf7') ORDER BY cell"
+    ).rows
+    assert [r[0] for r in rows] == ["bt474", "mcf7"]
+    assert rows[0][1] > rows[1][1]
+    weights = "SELECT count(*) FROM network_edges JOIN parameters ON parameters.id = weight"
+    edges = store.select("SELECT count(*) FROM network_edges").rows
+    assert store.select(weights).rows == edges != [(0,)]
+    assert store.select("SELECT changes FROM switches WHERE id = 'pten-loss'").rows == ((["pten = 0"],),)
+    assert store.select("SELECT half_nmol_l FROM actions WHERE id = 'lapatinib.kinase.her2'").rows == (
+        (9.0,),
+    )
+    joined = "SELECT count(*) FROM experiments JOIN claims ON claims.id = experiments.claim WHERE executable"
+    assert store.select(joined).rows == ((len(record.experiments),),)
+    base = store.select(
+        "SELECT conditions FROM experiments WHERE claim = 'pten_loss_activates_pathway'"
+    ).rows[0][0]
+    assert json.loads(base)["lost"] == {"set": {"pten": 0.0}}
+
+
 @pytest.mark.parametrize(
     "sql",
     [

@@ -77,9 +77,57 @@ def test_every_kind_of_entry_can_be_traced(graph, record):
         ("conflict", record.conflicts),
         ("parameter", record.parameters),
         ("trial", record.trials),
+        ("attribute", record.attributes),
+        ("cell", record.cells),
+        ("switch", record.switches),
+        ("experiment", record.experiments),
     ):
         for name in entries:
             assert f"{kind}:{name}" in graph.nodes
+
+
+def test_a_claim_leads_to_edge_action_switch_and_experiment(graph):
+    down = {n.key for n, _ in graph.next("claim:pten_loss_activates_pathway", "down")}
+    assert {
+        "edge:pathway.nodes.pip3.pi3k-pten_activity",
+        "switch:pten-loss",
+        "experiment:pten_loss_activates_pathway",
+        "mechanism:pten_loss",
+    } <= down
+    assert "action:lapatinib.kinase.her2" in {
+        n.key for n, _ in graph.next("claim:lapatinib_structure", "down")
+    }
+
+
+def test_an_edge_leads_back_to_lines_and_a_parameter_to_its_edges(graph):
+    up = {n.key for n, _ in graph.next("edge:pathway.nodes.pip3.pi3k-pten_activity", "up")}
+    assert {"claim:pten_loss_activates_pathway", "parameter:signalling.w_pten"} <= up
+    lines = {n.key: why for n, why in graph.next("claim:pten_loss_activates_pathway", "up")}
+    assert "lines" in lines["source:review_a"]
+    down = {n.key for n, _ in graph.next("parameter:signalling.w_bypass_pi3k", "down")}
+    assert {"edge:pathway.nodes.pi3k.igf1r", "edge:pathway.nodes.pi3k.met"} <= down
+
+
+def test_an_experiment_rests_on_what_it_reads_and_sets(graph):
+    up = {n.key for n, _ in graph.next("experiment:pten_loss_activates_pathway", "up")}
+    assert up == {"claim:pten_loss_activates_pathway", "attribute:pten", "edge:pathway.nodes.akt"}
+
+
+def test_a_bare_id_of_a_claim_finds_the_claim(graph):
+    assert [n.kind for n in graph.find("pten_loss_activates_pathway")] == ["claim"]
+    assert [n.kind for n in graph.find("experiment:pten_loss_activates_pathway")] == ["experiment"]
+
+
+def test_a_switch_that_takes_an_action_away_rests_on_it(graph):
+    up = {n.key for n, _ in graph.next("switch:no-everolimus-mtor", "up")}
+    assert "action:everolimus.node.mtorc1" in up
+    up = {n.key for n, _ in graph.next("switch:no-afatinib-kinase", "up")}
+    assert len([k for k in up if k.startswith("action:afatinib.kinase.")]) > 1
+
+
+def test_a_cell_rests_on_the_sources_of_its_values(graph):
+    up = {n.key for n, _ in graph.next("cell:bt474", "up")}
+    assert {"source:niepel_2013", "attribute:her2"} <= up
 
 
 def test_an_unknown_id_names_the_nearest(graph):

@@ -12,10 +12,12 @@ from typing import Any
 from sphinx.application import Sphinx
 
 from record_tables.bibliography import write_bibliography
+from record_tables.cells import Actions, Attributes, CellLines, CellValues, Exposures, NoSwitches, Switches
 from record_tables.evidence import Agreement, Claims, RecordCounts, Rules
 from record_tables.networks import Clones, Network, PharmacokineticsTable, ReceptorNetwork
 from record_tables.parameters import Fitted, Parameters, Posterior, SoftClaims, Targets
 from record_tables.program import Benchmarks, CommandLine
+from record_tables.sensitivity import Sensitivity
 from record_tables.trials import Dosing, Fields, Trial, Trials
 
 DIRECTIVES: dict[str, Callable[..., Any]] = {
@@ -38,6 +40,14 @@ DIRECTIVES: dict[str, Callable[..., Any]] = {
     "dosing": Dosing,
     "command-line": CommandLine,
     "benchmarks": Benchmarks,
+    "sensitivity": Sensitivity,
+    "attributes": Attributes,
+    "cell-lines": CellLines,
+    "cell-values": CellValues,
+    "switches": Switches,
+    "no-switches": NoSwitches,
+    "actions": Actions,
+    "exposures": Exposures,
 }
 
 

@@ -10,6 +10,7 @@ from docutils.parsers.rst import directives
 
 from her2.errors import Her2Error
 from her2.evidence import load
+from her2.evidence.tables import conditions
 from record_tables.text import Generated, code, link, markdown, places, plain
 
 HIDDEN = "(not shown: its study has held-out figures)"
@@ -85,18 +86,20 @@ class Rules(Generated):
             (
                 code(r.id),
                 plain(r.says),
-                plain(", ".join(f"{k}: {v}" for k, v in r.when.items())),
-                plain(", ".join(f"{k}: {v}" for k, v in r.unless.items())),
+                plain(conditions(r.when)),
+                plain(conditions(r.unless)),
                 ", ".join(map(code, r.offer)),
+                ", ".join(map(code, r.avoid))
+                + (f" ({plain(r.avoid_means.replace('_', ' '))})" if r.avoid_means else ""),
                 plain(r.strength),
-                "yes" if r.executable else "",
+                str(r.rank) if r.executable else "",
+                plain(r.reading or r.not_executable),
                 places(r),
             )
             for r in sorted(load.load_rules().values(), key=lambda r: (not r.executable, r.rank, r.id))
         ]
-        return markdown(
-            ("rule", "says", "when", "unless", "offers", "strength", "executable", "place"), rows
-        ), []
+        heads = ("rule", "says", "when", "unless", "offers", "avoids", "strength", "rank", "reading", "place")
+        return markdown(heads, rows), []
 
 
 class RecordCounts(Generated):
@@ -120,6 +123,26 @@ class RecordCounts(Generated):
             ("treatment rules", len(rules)),
             ("executable treatment rules", sum(r.executable for r in rules)),
             ("conflicts", len(load.load_conflicts())),
+            ("attributes of a cell", len(load.load_attributes())),
+            ("cell lines", len(load.load_cells())),
+            ("switches", sum(not s.not_a_switch for s in load.load_switches().values())),
+            (
+                "mechanisms without a switch, with the reason",
+                sum(bool(s.not_a_switch) for s in load.load_switches().values()),
+            ),
+            (
+                "agents that act on a cell",
+                sum(a.pharmacodynamics is not None for a in load.load_agents().values()),
+            ),
+            (
+                "edges of the pathway network",
+                sum(len(n["reactions"]) for n in load.load_network("pathway")["nodes"]),
+            ),
+            ("experiments", sum(not e.not_covered for e in load.load_experiments().values())),
+            (
+                "executable claims not covered, with the reason",
+                sum(bool(e.not_covered) for e in load.load_experiments().values()),
+            ),
             ("parameters", len(load.load_parameters())),
             ("free parameters", sum(p.role == "free" for p in load.load_parameters().values())),
         ]

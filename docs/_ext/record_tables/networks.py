@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from her2.errors import Her2Error
 from her2.evidence import load
-from record_tables.evidence import cited
+from her2.evidence.biology import PathwayFile, ReceptorsFile
+from record_tables.parameters import prior_text
 from record_tables.text import Generated, cite, code, link, markdown, number, plain
 
 
@@ -14,82 +17,110 @@ def _weight(name: str) -> str:
     return link("parameter", name, parameters) + value
 
 
+def _prior(name: str) -> str:
+    """Quality of a parameter, and its prior where it has one."""
+    p = load.load_parameters()[name]
+    return p.quality + (f", {prior_text(p)}" if p.prior is not None else "")
+
+
+def _source(name: str) -> str:
+    p = load.load_parameters()[name]
+    return cite(p.source, p.locator)
+
+
+def _claims(names: Iterable[str]) -> str:
+    known = load.load_claims()
+    return ", ".join(link("claim", c, known) for c in names)
+
+
 class Network(Generated):
     """`network`: inputs, reactions and slow states of the pathway layer."""
 
     def generate(self) -> tuple[str, list[str]]:
-        record = load.load_network("pathway")
-        claims = load.load_claims()
-        known = {k: link("claim", k, claims) for k in cited(record)}
+        record = PathwayFile.model_validate(load.load_network("pathway"))
         text = "**Inputs**\n\n" + markdown(
-            ("input", "meaning", "enters as"),
-            [
-                (code(i["id"]), plain(i["label"]), "$x/(1+x)$" if i.get("half_saturated") else "$x$")
-                for i in record["inputs"]
-            ],
-        )
-        rows = []
-        for node in record["nodes"]:
-            own = node.get("hill", {})
-            hill = ", ".join(f"{k} {_weight(v)}" for k, v in own.items())
-            for k, reaction in enumerate(node["reactions"]):
-                rows.append(
-                    (
-                        code(node["id"]) + (f" ({hill})" if hill else "") if k == 0 else "",
-                        " AND ".join(code(a) for a in reaction["activators"]) or "always on",
-                        "; ".join(
-                            f"{code(i['node'])}, {_weight(i['weight'])}"
-                            for i in reaction.get("inhibitors", [])
-                        ),
-                        _weight(reaction["weight"]),
-                        ", ".join(known[c] for c in reaction.get("claims", [])),
-                    )
-                )
-        text += "\n**Reactions** (a node is the OR of its reactions)\n\n"
-        text += markdown(("node", "activators", "inhibitors", "weight", "claims"), rows)
-        text += "\n**Slow states**\n\n" + markdown(
-            ("state", "driver", "time constant", "acts on", "gain", "claims"),
+            ("input", "meaning", "enters as", "in virtual patients"),
             [
                 (
-                    code(s["id"]),
-                    code(s["driver"]),
-                    _weight(s["time_constant"]),
-                    ", ".join(f"{k} {code(v)}" for k, v in s["acts_on"].items()),
-                    _weight(s["gain"]),
-                    ", ".join(known[c] for c in s.get("claims", [])),
+                    code(i.id), plain(i.label), "$x/(1+x)$" if i.half_saturated else "$x$",
+                    "varies" if i.population is None else f"{i.population:g}",
                 )
-                for s in record["slow_states"]
+                for i in record.inputs
             ],
+        )  # fmt: skip
+        rows = []
+        for node in record.nodes:
+            hill = "; ".join(f"{k} {_weight(v)}" for k, v in node.hill.items())
+            for k, r in enumerate(node.reactions):
+                used = list(dict.fromkeys([r.weight, *(i.weight for i in r.inhibitors)]))
+                linear = [a for a in r.activators if a in node.linear]
+                rows.append((
+                    code(node.id) + (f" ({hill})" if hill else "") if k == 0 else "",
+                    (" and ".join(code(a) for a in r.activators) or "always on")
+                    + (" (as it is)" if linear else ""),
+                    "; ".join(f"{code(i.node)}, {_weight(i.weight)}" for i in r.inhibitors),
+                    _weight(r.weight),
+                    "; ".join(dict.fromkeys(map(_prior, used))),
+                    "; ".join(dict.fromkeys(map(_source, used))),
+                    _claims(r.claims),
+                ))  # fmt: skip
+        text += "\n**Edges** (a node is the OR of its rows)\n\n"
+        text += markdown(
+            ("node", "activators", "inhibitors", "weight", "quality, prior", "source", "claims"), rows
         )
-        outputs = ", ".join(f"{k.replace('_', ' ')} {code(v)}" for k, v in record["outputs"].items())
+        text += "\n**Slow states**\n\n" + markdown(
+            ("state", "follows", "time constant", "multiplies", "gain", "quality, prior", "source", "claims"),
+            [
+                (
+                    code(s.id), f"{s.follows} of {code(s.driver)}", _weight(s.time_constant),
+                    ", ".join(f"{k} {code(v)}" for k, v in s.acts_on.items()), _weight(s.gain), _prior(s.gain),
+                    _source(s.gain), _claims(s.claims),
+                )
+                for s in record.slow_states
+            ],
+        )  # fmt: skip
+        outputs = ", ".join(f"{k.replace('_', ' ')} {code(v)}" for k, v in record.outputs.items())
         return text + f"\n**Outputs**: {outputs}. Hill defaults: " + ", ".join(
-            f"{k} {_weight(v)}" for k, v in record["hill_defaults"].items()
+            f"{k} {_weight(v)}" for k, v in record.hill_defaults.items()
         ) + ".\n", []
 
 
 class ReceptorNetwork(Generated):
-    """`receptors-network`: dimers, their channels, what blocks them, what they recruit."""
+    """`receptors-network`: species, dimers, their channels, what blocks them, what they recruit."""
 
     def generate(self) -> tuple[str, list[str]]:
-        record = load.load_network("receptors")
-        claims = load.load_claims()
-        rows = []
-        for dimer in record["dimers"]:
-            for k, channel in enumerate(dimer["channels"]):
-                first = k == 0
-                rows.append(
-                    (
-                        ":".join(dimer["pair"]) if first else "",
-                        _weight(channel["strength"]),
-                        code(channel["ligand"]) if "ligand" in channel else "none",
-                        "; ".join(f"{a}: {_weight(p)}" for a, p in channel["block"].items()) or "none",
-                        f"{_weight(dimer['pi3k'])}; {_weight(dimer['ras'])}" if first else "",
-                        ", ".join(link("claim", c, claims) for c in dimer.get("claims", [])) if first else "",
-                    )
+        record = ReceptorsFile.model_validate(load.load_network("receptors"))
+        text = markdown(
+            ("receptor", "gene", "HGNC", "UniProt", "epitopes of the antibodies", "kinase"),
+            [
+                (
+                    code(s.id) + (f" ({plain(s.label)})" if s.label else ""), plain(s.gene), code(s.hgnc),
+                    code(s.uniprot), "yes" if s.antibody_epitope else "no",
+                    "yes" if s.id in record.kinases else "that of HER2" if s.gene == "ERBB2" else "none",
                 )
-        text = markdown(("dimer", "strength", "ligand", "blocked by", "recruits PI3K; RAS", "claims"), rows)
-        for entry in record["downregulation"]:
-            text += f"\nDown-regulation: {entry['antibody']} on {entry['species']}, {_weight(entry['fraction'])}.\n"
+                for s in record.species
+            ],
+        )  # fmt: skip
+        rows = []
+        for dimer in record.dimers:
+            for k, channel in enumerate(dimer.channels):
+                first = k == 0
+                recruits = [f"PI3K {_weight(dimer.pi3k)}", f"RAS {_weight(dimer.ras)}"]
+                recruits += [f"Src {_weight(dimer.src)}"] if dimer.src else []
+                rows.append((
+                    ":".join(dimer.pair) if first else "",
+                    _weight(channel.strength),
+                    code(channel.ligand) if channel.ligand else "none",
+                    "; ".join(f"{a}: {_weight(p)}" for a, p in channel.block.items()) or "none",
+                    "; ".join(recruits) if first else "",
+                    " + ".join(f"{share:g} {code(k)}" for k, share in dimer.kinase.items()) if first else "",
+                    _claims(dimer.claims) if first else "",
+                ))  # fmt: skip
+        text += "\n" + markdown(
+            ("dimer", "strength", "ligand", "blocked by", "recruits", "kinase", "claims"), rows
+        )
+        for d in record.downregulation:
+            text += f"\nDown-regulation: {d.antibody} on {d.species}, {_weight(d.fraction)} ({_claims(d.claims)}).\n"
         return text, []
 
 

@@ -48,7 +48,7 @@ class Parameters(Generated):
                 p.quality,
                 cite(p.source, p.locator) + (f". {plain(p.note)}" if p.note else ""),
                 p.role,
-                _prior(p),
+                prior_text(p),
             )
             for p in chosen
         ]
@@ -56,7 +56,8 @@ class Parameters(Generated):
         return markdown(headers, rows), [f"parameter-{p.id}" for p in chosen] if anchored else []
 
 
-def _prior(parameter: Parameter) -> str:
+def prior_text(parameter: Parameter) -> str:
+    """Prior of a parameter in words, empty where it has none."""
     p = parameter.prior
     if p is None:
         return ""

@@ -57,7 +57,7 @@ def places(entry: Any) -> str:
 
 def number(value: float | None, digits: int = 4) -> str:
     """A number for reading."""
-    return "" if value is None else f"{value:.{digits}g}"
+    return "" if value is None else f"{float(f'{value:.{digits}g}'):g}"
 
 
 def markdown(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

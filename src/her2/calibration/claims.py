@@ -68,7 +68,7 @@ def claim_values(model: Model) -> np.ndarray:
         out = signals(
             model.receptors, model.network, totals[:, None], ligands[:, None], np.array([[t], [p]]),
             {
-                "bypass": np.array([model.values["population.bypass_median"]]),
+                "igf1r": np.array([model.values["population.bypass_median"]]),
                 "pten": np.array([pten]),
                 "bim_level": np.ones(1),
                 "er": np.array([er]),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from her2.evidence.load import load_parameters
+from her2.evidence.priors import to_coordinate, to_value
 from her2.evidence.schema import Parameter
 
 Array = NDArray[np.float64]
@@ -38,27 +38,3 @@ def load_free() -> FreeParameters:
     """All parameters of the record with `role: free`, sorted by id."""
     found = sorted((p for p in load_parameters().values() if p.role == "free"), key=lambda p: p.id)
     return FreeParameters(tuple(found))
-
-
-def to_value(parameter: Parameter, z: float) -> float:
-    """Value at z prior standard deviations from the prior median."""
-    prior = parameter.prior
-    assert prior is not None
-    if prior.law == "lognormal":
-        return parameter.value * math.exp(prior.spread * z)
-    if prior.law == "logit_normal":
-        logit = math.log(parameter.value / (1.0 - parameter.value)) + prior.spread * z
-        return 1.0 / (1.0 + math.exp(-logit))
-    return parameter.value + prior.spread * z
-
-
-def to_coordinate(parameter: Parameter, value: float) -> float:
-    """Inverse of `to_value`."""
-    prior = parameter.prior
-    assert prior is not None
-    if prior.law == "lognormal":
-        return math.log(value / parameter.value) / prior.spread
-    if prior.law == "logit_normal":
-        median = parameter.value
-        return (math.log(value / (1.0 - value)) - math.log(median / (1.0 - median))) / prior.spread
-    return (value - parameter.value) / prior.spread

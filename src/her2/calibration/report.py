@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from her2.calibration.claims import SOFT_CLAIMS
-from her2.calibration.free import to_value
 from her2.calibration.run import Calibration
+from her2.evidence.priors import to_value
 
 if TYPE_CHECKING:
     from rich.console import Console

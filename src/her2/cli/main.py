@@ -38,16 +38,37 @@ def _root(
 def _register() -> None:
     """Commands, each in its own module under `cli/commands`."""
     from her2.cli.commands.calibrate import calibrate
+    from her2.cli.commands.cell import cell
+    from her2.cli.commands.claims import claims
     from her2.cli.commands.evidence import evidence
+    from her2.cli.commands.export import export
     from her2.cli.commands.lint import lint
+    from her2.cli.commands.network import network
+    from her2.cli.commands.options import options
+    from her2.cli.commands.sensitivity import sensitivity
     from her2.cli.commands.trace import trace
     from her2.cli.commands.trial import trial
 
     app.command(name="trial", help="Simulate a trial and print it beside the published result.")(trial)
+    app.command(
+        name="cell", help="One cell under drugs, ligands and switches: signals, growth, dose-response."
+    )(cell)
+    app.command(
+        name="claims", help="Run the record's executable claims on the model: reproduced or contradicted."
+    )(claims)
     app.command(name="calibrate", help="Fit the free parameters to the reviews' figures marked for fitting.")(
         calibrate
     )
+    app.command(
+        name="sensitivity",
+        help="Which parameters matter for which drug, and what observations could identify.",
+    )(sensitivity)
+    app.command(name="network", help="The network of a cell under drugs: a table, or a picture with --svg.")(
+        network
+    )
+    app.command(name="options", help="What the reviews' rules give for one patient, and why.")(options)
     app.add_typer(evidence, name="evidence")
+    app.add_typer(export, name="export")
     app.command(name="lint", help="Check the record, and your own files.")(lint)
     app.command(name="trace", help="What an entry or number rests on, and what rests on it.")(trace)
 

@@ -30,8 +30,8 @@ from her2.engine.layout import (
 from her2.engine.rng import Purpose, normal, uniform
 from her2.engine.signals import (
     N_SIGNAL_OUTPUTS,
-    OUT_ADAPTATION,
     OUT_APOPTOSIS,
+    OUT_DRIVER,
     OUT_PROLIFERATION,
     OUT_SURVIVAL,
     evaluate_block,
@@ -182,7 +182,7 @@ def simulate_block(
     n_variants = 2 if null_model else 1
     c = constants
 
-    work, values, hills = scratch(receptors, network)
+    work, values, hills, kinase, left = scratch(receptors, network)
     xin = np.zeros((n_x, LANES))
     sig = np.zeros((N_SIGNAL_OUTPUTS, LANES))
     item_lane = np.zeros(n_variants * n_geno * N_SITES * LANES + LANES, dtype=np.int64)
@@ -348,7 +348,7 @@ def simulate_block(
         for j in range(n_slow):
             for i in range(LANES):
                 xin[X_SLOW + j, i] = 0.0
-        evaluate_block(receptors, network, xin, untreated[g], work, values, hills)
+        evaluate_block(receptors, network, xin, untreated[g], work, values, hills, kinase, left)
         for s in range(N_SITES):
             for v in range(n_variants):
                 for o in range(N_SIGNAL_OUTPUTS):
@@ -472,7 +472,7 @@ def simulate_block(
                 for j in range(n_slow):
                     xin[X_SLOW + j, k] = slow[g, s, j, i]
                     seen_slow[f, g, s, j, i] = slow[g, s, j, i]
-            evaluate_block(receptors, network, xin, sig, work, values, hills)
+            evaluate_block(receptors, network, xin, sig, work, values, hills, kinase, left)
             for k in range(LANES):
                 item = start + k
                 if item < n_items:
@@ -496,8 +496,11 @@ def simulate_block(
                 for s in range(N_SITES):
                     for j in range(n_slow):
                         keep = exp(-STEP_DAYS / network.slow_tau[j])
+                        row = OUT_DRIVER + network.slow_driver[j]
+                        sign = network.slow_sign[j]
                         for i in range(LANES):
-                            rise = max(now[0, g, s, OUT_ADAPTATION, i] - untreated[g, OUT_ADAPTATION, i], 0.0)
+                            change = sign * (now[0, g, s, row, i] - untreated[g, row, i])
+                            rise = max(change, 0.0)
                             slow[g, s, j, i] = rise + (slow[g, s, j, i] - rise) * keep
         # ---- clones -------------------------------------------------------------------------------------------
         for s in range(N_SITES):

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
+MAX_DRIVERS = 3
+"""Network values that drive slow states in the kernel (FOXO, S6K and PKA)."""
 LANES = 64
 """Patients per block; the innermost loops run over them."""
 STEP_DAYS = 7.0
@@ -66,7 +68,11 @@ N_ATTRIBUTES = int(Attribute.CLONE_FRACTION) + N_CLONE_ROWS
 
 
 class Signal(IntEnum):
-    """Rows of the input array of one signalling evaluation."""
+    """Rows of the input array of one signalling evaluation in the population kernel.
+
+    In general the rows are receptors, ligands, network inputs that do not come from receptors, antibodies' occupancies
+    and slow states, each in the order of the layers.
+    """
 
     EGFR = 0
     HER2 = 1  # full length
@@ -102,21 +108,22 @@ FIRST_FAILURE = 10
 
 
 class ReceptorArrays(NamedTuple):
-    """`signalling.receptors.ReceptorLayer` as plain arrays for the kernel."""
+    """`signalling.receptors.ReceptorLayer` as plain arrays for compiled code."""
 
+    n_ligands: int
     dimer_first: Index
     dimer_second: Index
     channel_dimer: Index
     channel_ligand: Index
     channel_strength: Array
-    channel_block: Array
-    downregulation: Array
-    pi3k: Array  # already divided by the reference cell's recruitment
-    ras: Array
+    channel_block: Array  # (channels, antibodies)
+    downregulation: Array  # (antibodies, species)
+    recruitment: Array  # (recruited, dimers); PI3K and RAS relative to the reference cell
+    dimer_kinase: Array  # (dimers, kinases)
 
 
 class NetworkArrays(NamedTuple):
-    """`signalling.network.Network` as plain arrays for the kernel."""
+    """`signalling.network.Network` as plain arrays for compiled code."""
 
     n_inputs: int
     half_saturated: Index
@@ -136,10 +143,12 @@ class NetworkArrays(NamedTuple):
     slow_input: Index
     slow_gain: Array
     slow_tau: Array  # day
+    slow_driver: Index  # which of the drivers each slow state follows
+    slow_sign: Array  # 1 follows its rise, -1 its fall
+    driver_node: Index  # (drivers,) network values that drive adaptation; MAX_DRIVERS of them for the kernel
     out_proliferation: int
     out_apoptosis: int
     out_survival: int
-    out_adaptation: int
 
 
 class Constants(NamedTuple):

@@ -1,7 +1,10 @@
-"""Signalling of many cells at once, for the population kernel.
+"""Signalling of many cells at once, for the population kernel and for single cells.
 
 The same equations as `her2.signalling.receptors` and `her2.signalling.network` (the readable reference; a test
-compares the two), written as loops whose innermost index is the lane.
+compares the two), written as loops whose innermost index is the lane. Receptors, dimers, ligands, antibodies, kinases
+and nodes are as many as the arrays say, so that the population's reduced network and the whole network of a cell run
+through the same function. numba's own check for division by zero would keep loops out of SIMD lanes, so divisions
+follow NumPy (`error_model`): what is not finite is found by the callers.
 """
 
 from __future__ import annotations
@@ -9,49 +12,55 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from her2.engine.layout import LANES, Signal
+from her2.engine.layout import LANES, MAX_DRIVERS
 from her2.engine.vecmath import exp, log
 from her2.signalling.receptors import NEWTON_ENOUGH, NEWTON_STEPS, SWEEPS
 
-_SLOW = int(Signal.SLOW)
-_EGF = int(Signal.EGF)
-_BYPASS = int(Signal.BYPASS)
-_OCCUPANCY = int(Signal.TRASTUZUMAB)
-N_SPECIES = 4
-OUT_PROLIFERATION, OUT_APOPTOSIS, OUT_SURVIVAL, OUT_ADAPTATION = 0, 1, 2, 3
-N_SIGNAL_OUTPUTS = 4
+OUT_PROLIFERATION, OUT_APOPTOSIS, OUT_SURVIVAL, OUT_DRIVER = 0, 1, 2, 3
+N_SIGNAL_OUTPUTS = OUT_DRIVER + MAX_DRIVERS
+WORK_TOTAL, WORK_MONOMER, WORK_CONSTANT = 0, 1, 3
+"""Where `evaluate_block` leaves receptor totals, free monomers and association constants in `work`."""
 
 
-@njit(cache=True, nogil=True)
-def evaluate_block(receptors, network, x, out, work, values, hills):
+@njit(cache=True, nogil=True, error_model="numpy")
+def evaluate_block(receptors, network, x, out, work, values, hills, kinase, left):
     """Signals of `LANES` cells.
 
-    x : (signal inputs, LANES) in the order of `layout.Signal`; overwritten rows: none.
-    out : (4, LANES) network values of proliferation, apoptosis, survival signal and adaptation driver.
-    work, values, hills : scratch, see `scratch`.
+    x : (rows, LANES), not changed: receptor totals before down-regulation and adaptation, ligands, network inputs
+        that do not come from receptors, occupancies, slow states; `layout.Signal` names the rows of the population
+    out : (3 + drivers, LANES) network values of proliferation, apoptosis, survival signal and the drivers of adaptation
+    work, values, hills : scratch, see `scratch`; `values` keeps every input and node, `work` the receptors
+    kinase : (kinases, LANES) activity of each kinase, or (0, LANES) where all are 1
+    left : (nodes, LANES) share of each node that its inhibitors leave, or (0, LANES) where all are 1
     """
-    n_dimers = receptors.dimer_first.size
+    n_antibodies, n_species = receptors.downregulation.shape
+    n_recruited, n_dimers = receptors.recruitment.shape
     n_slow = network.slow_tau.size
-    total = work[0]
-    mono = work[1]
+    n_inputs = network.n_inputs
+    ligands = n_species
+    inputs = ligands + receptors.n_ligands - n_recruited
+    occupancy = inputs + n_inputs
+    adapted = occupancy + n_antibodies
+    total = work[WORK_TOTAL]
+    mono = work[WORK_MONOMER]
     grad = work[2]
-    const = work[3]
+    const = work[WORK_CONSTANT]
     pair = work[4]
     hess = work[5]
     # totals after down-regulation and slow adaptation
-    for s in range(N_SPECIES):
+    for s in range(n_species):
         for i in range(LANES):
             total[s, i] = x[s, i]
-        for ab in range(2):
+        for ab in range(n_antibodies):
             loss = receptors.downregulation[ab, s]
             if loss != 0.0:
                 for i in range(LANES):
-                    total[s, i] *= 1.0 - loss * x[_OCCUPANCY + ab, i]
+                    total[s, i] *= 1.0 - loss * x[occupancy + ab, i]
         for k in range(n_slow):
             if network.slow_receptor[k] == s:
                 gain = network.slow_gain[k]
                 for i in range(LANES):
-                    total[s, i] *= 1.0 + gain * x[_SLOW + k, i]
+                    total[s, i] *= max(1.0 + gain * x[adapted + k, i], 0.0)
         for i in range(LANES):
             mono[s, i] = total[s, i]
     # association constants
@@ -62,22 +71,22 @@ def evaluate_block(receptors, network, x, out, work, values, hills):
         d = receptors.channel_dimer[c]
         ligand = receptors.channel_ligand[c]
         strength = receptors.channel_strength[c]
-        bt = receptors.channel_block[c, 0]
-        bp = receptors.channel_block[c, 1]
         if ligand >= 0:
             for i in range(LANES):
-                const[d, i] += (
-                    strength
-                    * x[_EGF + ligand, i]
-                    * (1.0 - bt * x[_OCCUPANCY, i])
-                    * (1.0 - bp * x[_OCCUPANCY + 1, i])
-                )
+                pair[0, i] = strength * x[ligands + ligand, i]
         else:
             for i in range(LANES):
-                const[d, i] += strength * (1.0 - bt * x[_OCCUPANCY, i]) * (1.0 - bp * x[_OCCUPANCY + 1, i])
+                pair[0, i] = strength
+        for ab in range(n_antibodies):
+            block = receptors.channel_block[c, ab]
+            if block != 0.0:
+                for i in range(LANES):
+                    pair[0, i] *= 1.0 - block * x[occupancy + ab, i]
+        for i in range(LANES):
+            const[d, i] += pair[0, i]
     # Gauss-Seidel sweeps
     for _ in range(SWEEPS):
-        for s in range(N_SPECIES):
+        for s in range(n_species):
             for i in range(LANES):
                 grad[0, i] = 1.0
                 grad[1, i] = 0.0
@@ -102,12 +111,12 @@ def evaluate_block(receptors, network, x, out, work, values, hills):
     for i in range(LANES):
         going[i] = 1.0
     for _ in range(NEWTON_STEPS):
-        for s in range(N_SPECIES):
+        for s in range(n_species):
             for i in range(LANES):
                 grad[s, i] = mono[s, i] - total[s, i]
-            for t in range(N_SPECIES):
+            for t in range(n_species):
                 for i in range(LANES):
-                    hess[s * N_SPECIES + t, i] = 0.0
+                    hess[s * n_species + t, i] = 0.0
         for d in range(n_dimers):
             a = receptors.dimer_first[d]
             b = receptors.dimer_second[d]
@@ -115,67 +124,83 @@ def evaluate_block(receptors, network, x, out, work, values, hills):
                 for i in range(LANES):
                     v = 2.0 * const[d, i] * mono[a, i] * mono[a, i]
                     grad[a, i] += v
-                    hess[a * N_SPECIES + a, i] += v
+                    hess[a * n_species + a, i] += v
             else:
                 for i in range(LANES):
                     v = const[d, i] * mono[a, i] * mono[b, i]
                     grad[a, i] += v
                     grad[b, i] += v
-                    hess[a * N_SPECIES + b, i] += v
-                    hess[b * N_SPECIES + a, i] += v
-        for s in range(N_SPECIES):
+                    hess[a * n_species + b, i] += v
+                    hess[b * n_species + a, i] += v
+        for s in range(n_species):
             for i in range(LANES):
-                hess[s * N_SPECIES + s, i] += max(grad[s, i] + total[s, i], 1e-300)
+                hess[s * n_species + s, i] += max(grad[s, i] + total[s, i], 1e-300)
         # Gaussian elimination without pivoting, safe for a positive definite matrix
-        for p in range(N_SPECIES):
-            for r in range(p + 1, N_SPECIES):
+        for p in range(n_species):
+            for r in range(p + 1, n_species):
                 for i in range(LANES):
-                    f = hess[r * N_SPECIES + p, i] / hess[p * N_SPECIES + p, i]
+                    f = hess[r * n_species + p, i] / hess[p * n_species + p, i]
                     pair[0, i] = f
                     grad[r, i] -= f * grad[p, i]
-                for q in range(p + 1, N_SPECIES):
+                for q in range(p + 1, n_species):
                     for i in range(LANES):
-                        hess[r * N_SPECIES + q, i] -= pair[0, i] * hess[p * N_SPECIES + q, i]
-        for p in range(N_SPECIES - 1, -1, -1):
-            for q in range(p + 1, N_SPECIES):
+                        hess[r * n_species + q, i] -= pair[0, i] * hess[p * n_species + q, i]
+        for p in range(n_species - 1, -1, -1):
+            for q in range(p + 1, n_species):
                 for i in range(LANES):
-                    grad[p, i] -= hess[p * N_SPECIES + q, i] * grad[q, i]
+                    grad[p, i] -= hess[p * n_species + q, i] * grad[q, i]
             for i in range(LANES):
-                grad[p, i] /= hess[p * N_SPECIES + p, i]
-        for s in range(N_SPECIES):
+                grad[p, i] /= hess[p * n_species + p, i]
+        largest = pair[0]
+        for i in range(LANES):
+            largest[i] = 0.0
+        for s in range(n_species):
             for i in range(LANES):
                 step = exp(-min(max(grad[s, i], -2.0), 2.0))
                 mono[s, i] *= step if going[i] > 0.0 else 1.0
-        left = 0.0
+                largest[i] = max(largest[i], abs(grad[s, i]))
         for i in range(LANES):
-            largest = max(max(abs(grad[0, i]), abs(grad[1, i])), max(abs(grad[2, i]), abs(grad[3, i])))
-            going[i] = going[i] if largest > NEWTON_ENOUGH else 0.0
+            going[i] = going[i] if largest[i] > NEWTON_ENOUGH else 0.0
+        unfinished = 0.0
         for i in range(LANES):
-            left += going[i]
-        if left == 0.0:
+            unfinished += going[i]
+        if unfinished == 0.0:
             break
-    # recruitment relative to the reference cell
-    for i in range(LANES):
-        values[0, i] = 0.0
-        values[1, i] = 0.0
+    # recruitment, each relative to its scale
+    for k in range(n_recruited):
+        for i in range(LANES):
+            values[k, i] = 0.0
     for d in range(n_dimers):
         a = receptors.dimer_first[d]
         b = receptors.dimer_second[d]
-        wp = receptors.pi3k[d]
-        wr = receptors.ras[d]
+        amount = pair[0]
         for i in range(LANES):
-            amount = const[d, i] * mono[a, i] * mono[b, i]
-            values[0, i] += wp * amount
-            values[1, i] += wr * amount
-    # remaining inputs: bypass, pik3ca, pten, er, cyclin_e, bim
-    for j in range(2, network.n_inputs):
+            amount[i] = const[d, i] * mono[a, i] * mono[b, i]
+        if kinase.shape[0] > 0:
+            activity = pair[1]
+            for i in range(LANES):
+                activity[i] = 0.0
+            for k in range(kinase.shape[0]):
+                share = receptors.dimer_kinase[d, k]
+                if share != 0.0:
+                    for i in range(LANES):
+                        activity[i] += share * kinase[k, i]
+            for i in range(LANES):
+                amount[i] *= activity[i]
+        for k in range(n_recruited):
+            weight = receptors.recruitment[k, d]
+            for i in range(LANES):
+                values[k, i] += weight * amount[i]
+    # the other inputs
+    for j in range(n_recruited, n_inputs):
         for i in range(LANES):
-            values[j, i] = x[_BYPASS + j - 2, i]
-        for k in range(n_slow):
-            if network.slow_input[k] == j:
-                gain = network.slow_gain[k]
-                for i in range(LANES):
-                    values[j, i] *= 1.0 + gain * x[_SLOW + k, i]
+            values[j, i] = x[inputs + j, i]
+    for k in range(n_slow):
+        j = network.slow_input[k]
+        if j >= 0:
+            gain = network.slow_gain[k]
+            for i in range(LANES):
+                values[j, i] *= max(1.0 + gain * x[adapted + k, i], 0.0)
     for j in network.half_saturated:
         for i in range(LANES):
             values[j, i] = values[j, i] / (1.0 + values[j, i])
@@ -183,7 +208,7 @@ def evaluate_block(receptors, network, x, out, work, values, hills):
     for h in range(network.first_hill[0]):
         _hill(network, h, values, hills)
     for node in range(network.reaction_start.size - 1):
-        target = values[network.n_inputs + node]
+        target = values[n_inputs + node]
         for i in range(LANES):
             target[i] = 1.0
         for r in range(network.reaction_start[node], network.reaction_start[node + 1]):
@@ -203,16 +228,21 @@ def evaluate_block(receptors, network, x, out, work, values, hills):
                 target[i] *= 1.0 - pair[0, i]
         for i in range(LANES):
             target[i] = 1.0 - target[i]
+        if left.shape[0] > 0:
+            for i in range(LANES):
+                target[i] *= left[node, i]
         for h in range(network.first_hill[node], network.first_hill[node + 1]):
             _hill(network, h, values, hills)
     for i in range(LANES):
         out[OUT_PROLIFERATION, i] = values[network.out_proliferation, i]
         out[OUT_APOPTOSIS, i] = values[network.out_apoptosis, i]
         out[OUT_SURVIVAL, i] = values[network.out_survival, i]
-        out[OUT_ADAPTATION, i] = values[network.out_adaptation, i]
+    for d in range(network.driver_node.size):
+        for i in range(LANES):
+            out[OUT_DRIVER + d, i] = values[network.driver_node[d], i]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _hill(network, h, values, hills):
     """Normalised Hill function number h for all lanes."""
     n = network.hill_n[h]
@@ -224,13 +254,19 @@ def _hill(network, h, values, hills):
         hills[h, i] = beta * power / (kappa + power)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def scratch(receptors, network):
-    """Scratch arrays of `evaluate_block`: one allocation per block of patients, none inside."""
-    n = max(receptors.dimer_first.size, N_SPECIES * N_SPECIES)
+    """The arrays of `evaluate_block` after `out`: scratch, and kinases and nodes that nothing inhibits.
+
+    One allocation per block of patients, none inside.
+    """
+    n_species = receptors.downregulation.shape[1]
+    n = max(receptors.dimer_first.size, n_species * n_species)
     n_values = network.n_inputs + network.reaction_start.size - 1
     return (
         np.zeros((6, n, LANES)),
         np.zeros((n_values, LANES)),
         np.zeros((network.hill_source.size, LANES)),
+        np.zeros((0, LANES)),
+        np.zeros((0, LANES)),
     )

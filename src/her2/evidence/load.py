@@ -6,6 +6,7 @@ names the file, the field, what was expected and what came.
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
@@ -15,6 +16,16 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from her2.errors import RecordError, nearest, unknown
+from her2.evidence.biology import (
+    NETWORK_FILES,
+    AttributeEntry,
+    AttributeFile,
+    CellFile,
+    Experiment,
+    ExperimentFile,
+    Switch,
+    SwitchFile,
+)
 from her2.evidence.schema import (
     Agent,
     Claim,
@@ -78,6 +89,12 @@ def read_yaml(path: Path) -> Any:
                     raise RecordError(
                         f"{name}, line {key_node.start_mark.line + 1}: a key must be a plain word"
                     )
+                if isinstance(key, bool):
+                    written = key_node.value
+                    raise RecordError(
+                        f"{name}, line {key_node.start_mark.line + 1}: YAML reads the key {written} as "
+                        f'{str(key).lower()}; put it in quotes: "{written}"'
+                    )
                 if key in seen:
                     raise RecordError(f"{name}, line {key_node.start_mark.line + 1}: key '{key}' given twice")
                 seen.add(key)
@@ -127,14 +144,34 @@ def parse(model: type[Model], data: Any, where: str) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise RecordError(describe_errors(model, error, where)) from error
+        raise RecordError(describe_errors(model, error, where, data)) from error
 
 
-def describe_errors(model: type[BaseModel], error: ValidationError, where: str) -> str:
+def show_field(location: Iterable[Any], data: Any) -> str:
+    """A place inside an entry for reading: items of a list by their id where they have one."""
+    parts = []
+    for step in location:
+        shown = str(step)
+        if isinstance(step, int) and isinstance(data, list) and step < len(data):
+            item = data[step]
+            name = (
+                next((item[k] for k in ("id", "claim") if k in item), None)
+                if isinstance(item, dict)
+                else None
+            )
+            shown = str(name) if isinstance(name, str) else shown
+            data = item
+        else:
+            data = data.get(step) if isinstance(data, dict) else None
+        parts.append(shown)
+    return ".".join(parts)
+
+
+def describe_errors(model: type[BaseModel], error: ValidationError, where: str, data: Any = None) -> str:
     """First findings of a validation error as one message."""
     parts = []
     for item in error.errors()[:5]:
-        field = ".".join(str(x) for x in item["loc"]) or "(file)"
+        field = show_field(item["loc"], data) or "(file)"
         if item["type"] == "extra_forbidden":
             valid = _keys_at(model, item["loc"][:-1])
             name = str(item["loc"][-1])
@@ -143,7 +180,7 @@ def describe_errors(model: type[BaseModel], error: ValidationError, where: str) 
             parts.append(f"{field}: required, but missing")
         else:
             came = repr(item["input"])
-            parts.append(f"{field}: {item['msg']}; got {came[:80]}")
+            parts.append(f"{field}: {item['msg'].removeprefix('Value error, ')}; got {came[:80]}")
     more = len(error.errors()) - 5
     if more > 0:
         parts.append(f"and {more} more")
@@ -270,6 +307,48 @@ def load_claims() -> dict[str, Claim]:
     return result
 
 
+def load_experiments() -> dict[str, Experiment]:
+    """All experiments that run a claim on the model, by the claim's id."""
+    return {claim: experiment for claim, (experiment, _) in placed_experiments().items()}
+
+
+def placed_experiments() -> dict[str, tuple[Experiment, str]]:
+    """All experiments with the file each stands in, by the claim's id."""
+    result: dict[str, tuple[Experiment, str]] = {}
+    for path in files_of("experiments"):
+        for experiment in parse(ExperimentFile, read_yaml(path), show_path(path)).experiments:
+            if experiment.claim in result:
+                other = result[experiment.claim][1]
+                raise RecordError(
+                    f"{show_path(path)}: the claim '{experiment.claim}' has an experiment in {other} already"
+                )
+            result[experiment.claim] = (experiment, show_path(path))
+    return result
+
+
+def load_attributes() -> dict[str, AttributeEntry]:
+    """Catalogue of the attributes of a cell, by id; a file of the user's replaces the shipped one."""
+    return _ids(find_file("network", "attributes"), "attribute", AttributeFile, lambda f: f.attributes)
+
+
+def load_cells() -> dict[str, CellFile]:
+    """All cell lines, by id; the user's replace shipped ones of the same name."""
+    user = os.environ.get(USER_VARIABLE)
+    return {p.stem: _one(CellFile, "cells", p.stem, user) for p in files_of("cells")}
+
+
+def load_switches() -> dict[str, Switch]:
+    """All switches as entered, by id, the user's for shipped ones of the same name.
+
+    `her2.cell.switches` also checks what they name.
+    """
+    result: dict[str, Switch] = {}
+    for path in files_of("network"):
+        if path.stem == "switches":
+            result.update(_ids(path, "switch", SwitchFile, lambda f: f.switches))
+    return result
+
+
 def load_mechanisms() -> dict[str, Mechanism]:
     """All mechanisms, by id."""
     return _members("mechanisms", "mechanism", MechanismFile, lambda f: f.mechanisms)
@@ -323,9 +402,37 @@ def _members(
     return result
 
 
+def _ids(path: Path, word: str, model: type[Any], members: Callable[[Any], Iterable[Any]]) -> dict[str, Any]:
+    """Members of one file by id, each id once."""
+    result: dict[str, Any] = {}
+    for item in members(parse(model, read_yaml(path), show_path(path))):
+        if item.id in result:
+            raise RecordError(f"{show_path(path)}: {word} '{item.id}' is declared twice")
+        result[item.id] = item
+    return result
+
+
 def load_network(name: str) -> Any:
-    """A network file (receptors, pathway, clones) as plain data; names are checked when it is compiled."""
-    return read_yaml(find_file("network", name))
+    """A network file (receptors, pathway, clones) as plain data, a copy of one's own.
+
+    Keys and kinds of values are checked here, names of nodes and parameters when it is compiled.
+
+    Raises
+    ------
+    her2.errors.UnknownNameError, her2.errors.RecordError
+        No such file; a key that is missing, unknown or of the wrong kind, with its place.
+    """
+    path = find_file("network", name)
+    state = path.stat()
+    return copy.deepcopy(_network(path, name, state.st_mtime_ns, state.st_size))
+
+
+@lru_cache(maxsize=16)
+def _network(path: Path, name: str, _changed: int, _size: int) -> Any:
+    data = read_yaml(path)
+    if name in NETWORK_FILES:
+        parse(NETWORK_FILES[name], data, show_path(path))
+    return data
 
 
 def canonical_values() -> dict[str, float]:

@@ -20,14 +20,14 @@ from typing import Any, get_args
 from her2.errors import Her2Error, nearest, unknown
 from her2.evidence.record import Kept, Record, place_of
 from her2.evidence.schema import Claim, Conflict, Lines, PublishedValue, Study
-from her2.evidence.tables import conditions
+from her2.evidence.tables import condition_words, conditions, switch_changes
 
-KINDS = ("claim", "mechanism", "agent", "trial", "value", "rule", "conflict", "source")
+KINDS = ("claim", "mechanism", "agent", "trial", "value", "rule", "conflict", "source", "cell", "switch")
 """Kinds of entries; `--kind` also takes the kinds of claims (`efficacy`, `claim:mechanism`)."""
 CLAIM_KINDS: tuple[str, ...] = get_args(Claim.model_fields["kind"].annotation)
 _RANK = {"agent": 1.6, "mechanism": 1.5, "trial": 1.4, "claim": 1.2, "conflict": 1.0, "rule": 1.0,
 "value": 0.7,
-         "source": 0.6}  # fmt: skip
+         "source": 0.6, "cell": 1.3, "switch": 0.9}  # fmt: skip
 _LONGEST_NAME = 5
 _SETTINGS = {
     "1": "first_line", "first": "first_line", "2": "second_line", "second": "second_line",
@@ -371,7 +371,7 @@ def _collect(record: Record) -> Iterable[Hit]:
     for r in record.rules.values():
         u = r.entry
         named = {a for combination in (*u.offer, *u.avoid) for a in combination.split("+")}
-        had = {str(a) for key in ("had", "had_any") for a in u.when.get(key, ()) if isinstance(a, str)}
+        had = {w for name, w in condition_words(u.when) if name.startswith(("had", "progressed_on"))}
         yield Hit(
             "rule", u.id, u.says,
             " ".join((conditions(u.when), conditions(u.unless), u.rationale, *u.offer, *u.avoid, u.note)),
@@ -382,11 +382,33 @@ def _collect(record: Record) -> Iterable[Hit]:
         )  # fmt: skip
     for x in record.conflicts.values():
         yield _conflict_hit(record, x)
+    yield from _cell_and_switch_hits(record)
     for o in record.sources.values():
         b = o.entry
         yield Hit(
             "source", b.id, b.title, " ".join((b.authors, b.journal, str(b.year or ""), b.note)), (), o.user,
             data={"year": b.year, "doi": b.doi, "pmid": b.pmid, "retracted": b.retracted},
+        )  # fmt: skip
+
+
+def _cell_and_switch_hits(record: Record) -> Iterable[Hit]:
+    """Cell lines, and switches with the places of their mechanism."""
+    for c in record.cells.values():
+        e = c.entry
+        values = {**e.receptors, **e.genotype, **e.ligands}
+        yield Hit(
+            "cell", e.id, f"{e.name}: {e.describes}", " ".join((*e.aliases, *values, e.note)), (), c.user,
+            biomarkers=_marks(values),
+            data={"her2_amplified": e.her2_amplified, "values": {k: v.value for k, v in values.items()}},
+        )  # fmt: skip
+    for s in record.switches.values():
+        w = s.entry
+        mechanism = record.mechanisms.get(w.mechanism)
+        yield Hit(
+            "switch", w.id, w.label, " ".join((w.why, w.not_a_switch, *(x.attribute for x in w.sets))),
+            mechanism.entry.places if mechanism else (), s.user, mechanisms=frozenset((w.mechanism,)),
+            agents=frozenset((*w.adds, *(d.agent for d in w.disables))),
+            data={"changes": switch_changes(w), "why": w.why, "not_a_switch": w.not_a_switch},
         )  # fmt: skip
 
 
@@ -460,10 +482,12 @@ def _conflict_hit(record: Record, kept: Kept[Conflict]) -> Hit:
 
 def _rule_settings(when: Mapping[str, Any]) -> set[str]:
     """Setting and line a rule speaks of, in the words of the trials."""
-    found = {str(when["setting"])} if "setting" in when else set[str]()
-    for key in ("line", "line_at_least"):
-        if key in when:
-            found.add(_SETTINGS.get(str(when[key]).lower(), str(when[key]).lower()))
+    found = set[str]()
+    for name, word in condition_words(when):
+        if name == "setting":
+            found.add(word)
+        elif name in ("line", "line_at_least"):
+            found.add(_SETTINGS.get(word.lower(), word.lower()))
     return found
 
 

@@ -2,8 +2,8 @@
 
 `read_files` reads what is there without judging it (the linter wants to see everything), `load_record`
 insists on entries that say what their kind has to say. An entry of the user's folder replaces a shipped one
-only where the kind has one file per entry (agents, studies, rules, populations); elsewhere an id given
-twice is an error.
+only where the kind has one file per entry (agents, studies, rules, populations, cells), and switches; other
+files of the network folder are replaced as a whole; elsewhere an id given twice is an error.
 """
 
 from __future__ import annotations
@@ -18,6 +18,15 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from her2.errors import RecordError
+from her2.evidence.biology import (
+    NETWORK_FILES,
+    AttributeEntry,
+    CellFile,
+    Experiment,
+    PathwayFile,
+    ReceptorsFile,
+    Switch,
+)
 from her2.evidence.load import DATA, USER_VARIABLE, parse, read_yaml, show_path, user_folder
 from her2.evidence.schema import (
     Agent,
@@ -38,10 +47,23 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Folder:
-    """How a folder is written: the model of its entries and, for lists, the key that holds them."""
+    """How a folder is written: the model of its entries and, for lists, the key that holds them.
+
+    `identity` is the field that names an entry. `file_in` is set for a kind that has no folder of its own but one
+    file, named after the kind, in another folder. What the user gives replaces an entry of the same id where
+    `replaceable`, and the whole file where `whole`; a kind with one file per entry is replaceable.
+    """
 
     model: type[BaseModel]
     key: str | None = None
+    identity: str = "id"
+    file_in: str | None = None
+    replaceable: bool = False
+    whole: bool = False
+
+    def name(self, entry: Any) -> str:
+        """Id of an entry."""
+        return str(getattr(entry, self.identity))
 
 
 FOLDERS: dict[str, Folder] = {
@@ -54,9 +76,15 @@ FOLDERS: dict[str, Folder] = {
     "conflicts": Folder(Conflict, "conflicts"),
     "parameters": Folder(Parameter, "parameters"),
     "populations": Folder(Population),
+    "cells": Folder(CellFile),
+    "experiments": Folder(Experiment, "experiments", identity="claim"),
+    "attributes": Folder(AttributeEntry, "attributes", file_in="network", whole=True),
+    "switches": Folder(Switch, "switches", file_in="network", replaceable=True),
 }
-"""Folders whose entries have a model; trials, regimens and networks are checked where they are compiled."""
+"""Kinds whose entries have a model; trials, regimens and clones are checked where they are compiled."""
 PLAIN = ("trials", "regimens", "network")
+DIRECTORIES = (*(name for name, spec in FOLDERS.items() if spec.file_in is None), *PLAIN)
+"""Folders of a record."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +121,10 @@ class Record:
     conflicts: Mapping[str, Kept[Conflict]] = field(default_factory=dict)
     parameters: Mapping[str, Kept[Parameter]] = field(default_factory=dict)
     populations: Mapping[str, Kept[Population]] = field(default_factory=dict)
+    cells: Mapping[str, Kept[CellFile]] = field(default_factory=dict)
+    experiments: Mapping[str, Kept[Experiment]] = field(default_factory=dict)
+    attributes: Mapping[str, Kept[AttributeEntry]] = field(default_factory=dict)
+    switches: Mapping[str, Kept[Switch]] = field(default_factory=dict)
     trials: Mapping[str, Kept[dict[str, Any]]] = field(default_factory=dict)
     regimens: Mapping[str, Kept[dict[str, Any]]] = field(default_factory=dict)
     network: Mapping[str, Kept[dict[str, Any]]] = field(default_factory=dict)
@@ -104,15 +136,32 @@ class Record:
                 yield study, value
 
 
+def pathway_of(record: Record) -> Kept[PathwayFile] | None:
+    """The pathway layer with its model, None where the record has none that can be read."""
+    kept = record.network.get("pathway")
+    return Kept(PathwayFile.model_validate(kept.entry), kept.file, kept.user) if kept else None
+
+
+def receptors_of(record: Record) -> Kept[ReceptorsFile] | None:
+    """The receptor layer with its model, None where the record has none that can be read."""
+    kept = record.network.get("receptors")
+    return Kept(ReceptorsFile.model_validate(kept.entry), kept.file, kept.user) if kept else None
+
+
 def folder_of(path: Path) -> str:
-    """Kind of a file: the nearest folder above it that the record knows, or the empty string."""
-    known = (*FOLDERS, *PLAIN)
-    return next((parent.name for parent in path.resolve().parents if parent.name in known), "")
+    """Folder of a file: the nearest above it that the record knows, or the empty string."""
+    return next((parent.name for parent in path.resolve().parents if parent.name in DIRECTORIES), "")
+
+
+def _kind(folder: str, path: Path) -> str:
+    """Kind of the entries of a file: its folder, or the kind that the file is named after."""
+    spec = FOLDERS.get(path.stem)
+    return path.stem if spec is not None and spec.file_in == folder else folder
 
 
 def read_file(path: Path, *, user: bool, folder: str = "") -> RecordFile:
     """One file, read or with the reason why not."""
-    kind = folder or folder_of(path)
+    kind = _kind(folder or folder_of(path), path)
     try:
         state = path.stat()
         data = _read(path, state.st_mtime_ns, state.st_size)
@@ -133,7 +182,7 @@ def read_files(bases: Iterable[tuple[Path, bool]] | None = None) -> list[RecordF
     """Every file of the shipped record and of the user's folder, sorted within each folder."""
     files = []
     for base, is_user in bases if bases is not None else _bases():
-        for folder in (*FOLDERS, *PLAIN):
+        for folder in DIRECTORIES:
             if (base / folder).is_dir():
                 files += [
                     read_file(p, user=is_user, folder=folder) for p in sorted((base / folder).rglob("*.yaml"))
@@ -175,12 +224,31 @@ def raw_entries(file: RecordFile) -> list[tuple[str, Any]]:
         raise RecordError(f"{file.shown}: unknown key '{strange[0]}' (valid: id, {spec.key})")
     if not isinstance(items, list):
         raise RecordError(f"{file.shown}, {spec.key}: expected a list, got {type(items).__name__}")
-    return [(f"{file.shown}, {_name(item, i)}", item) for i, item in enumerate(items, start=1)]
+    return [(f"{file.shown}, {_name(item, spec.identity, i)}", item) for i, item in enumerate(items, start=1)]
 
 
-def _name(item: Any, position: int) -> str:
+def _name(item: Any, identity: str, position: int) -> str:
     """Id of an entry, or its position in the file."""
-    return str(item["id"]) if isinstance(item, dict) and "id" in item else f"entry {position}"
+    return str(item[identity]) if isinstance(item, dict) and identity in item else f"entry {position}"
+
+
+def plain_model(file: RecordFile) -> type[BaseModel] | None:
+    """Model that a file of plain data must agree with, if it has one."""
+    return NETWORK_FILES.get(file.path.stem) if file.folder == "network" else None
+
+
+def without_replaced(files: Iterable[RecordFile]) -> list[RecordFile]:
+    """The files without those shipped that a file of the user's stands in for as a whole."""
+    every = list(files)
+    own = {f.folder for f in every if f.user}
+    whole = {name for name, spec in FOLDERS.items() if spec.whole}
+    return [f for f in every if f.user or f.folder not in own & whole]
+
+
+def is_replaceable(kind: str) -> bool:
+    """Whether an entry of the user's may stand in for a shipped one of the same id."""
+    spec = FOLDERS.get(kind)
+    return spec is None or spec.key is None or spec.replaceable
 
 
 def build_record(files: Iterable[RecordFile]) -> Record:
@@ -192,18 +260,19 @@ def build_record(files: Iterable[RecordFile]) -> Record:
         On the first entry that does not say what its kind has to say, or an id given twice.
     """
     kept: dict[str, dict[str, Kept[Any]]] = {name: {} for name in (*FOLDERS, *PLAIN)}
-    for file in files:
+    for file in without_replaced(files):
         if file.folder not in kept:
             continue
         store = kept[file.folder]
         for where, item in raw_entries(file):
             spec = FOLDERS.get(file.folder)
             entry: Any = parse(spec.model, item, where) if spec else item
-            name = str(entry.id if spec else item.get("id", file.path.stem))
+            model = plain_model(file)
+            if model is not None:
+                parse(model, item, where)
+            name = spec.name(entry) if spec else str(item.get("id", file.path.stem))
             before = store.get(name)
-            replaces = (
-                before is not None and file.user and not before.user and (spec is None or spec.key is None)
-            )
+            replaces = before is not None and file.user and not before.user and is_replaceable(file.folder)
             if before is not None and not replaces:
                 raise RecordError(
                     f"{file.shown}: '{name}' is already in {before.file}; give one of the two another id"
@@ -220,7 +289,7 @@ def load_record() -> Record:
 def _signature() -> tuple[tuple[str, int, int], ...]:
     found = []
     for base, _ in _bases():
-        for folder in (*FOLDERS, *PLAIN):
+        for folder in DIRECTORIES:
             if (base / folder).is_dir():
                 for path in sorted((base / folder).rglob("*.yaml")):
                     state = path.stat()

@@ -237,6 +237,88 @@ class EngineRole(Entry):
     reference_body: Finite | None = None
 
 
+class Quantity(Entry):
+    """A number with where it comes from."""
+
+    value: Finite = Field(gt=0)
+    unit: str = "1"
+    quality: Quality
+    source: Identifier
+    locator: str
+    note: str = ""
+
+
+ActionKind = Literal[
+    "epitope", "kinase", "node", "input", "level", "shedding", "effector", "checkpoint", "vegf", "payload", "cytotoxic",
+]  # fmt: skip
+
+
+class Action(Entry):
+    """One way in which an agent acts on a cell.
+
+    `half` is the unbound concentration (nmol/L) at half of the largest effect `max`: a dissociation constant, an
+    enzyme or cell potency. `prior_log_sd` is the spread of the logarithm of `half` between members of the ensemble;
+    `spans_zero` marks an effect of which the reviews give only a direction: its `max` is drawn around zero.
+    """
+
+    on: ActionKind
+    target: str = ""
+    half: Finite | None = Field(default=None, gt=0)
+    unit: Literal["nmol/L"] = "nmol/L"
+    max: Finite = Field(default=1.0, ge=0, le=1)
+    covalent: bool = False
+    epitope: Literal["trastuzumab", "pertuzumab"] | None = None
+    weight: Finite | None = Field(default=None, ge=0)
+    fc_v: Finite | None = Field(default=None, ge=0)
+    fc_f: Finite | None = Field(default=None, ge=0)
+    parameter: Identifier | None = None
+    per_antibody: Finite | None = Field(default=None, gt=0)
+    bystander: Finite | None = Field(default=None, ge=0, le=1)
+    mdr_exponent: Finite | None = Field(default=None, ge=0)
+    prior_log_sd: Finite | None = Field(default=None, gt=0)
+    spans_zero: bool = False
+    quality: Quality
+    source: Identifier
+    locator: str
+    claims: tuple[Identifier, ...] = ()
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Action:
+        needs = {
+            "epitope": ("target", "half"),
+            "kinase": ("target", "half"),
+            "node": ("target", "half"),
+            "input": ("target", "half"),
+            "level": ("target", "half"),
+            "shedding": ("half",),
+            "effector": ("epitope", "weight", "fc_v", "fc_f"),
+            "checkpoint": ("target", "half"),
+            "vegf": ("half",),
+            "payload": ("epitope", "parameter", "per_antibody"),
+            "cytotoxic": ("parameter", "half"),
+        }[self.on]
+        missing = [k for k in needs if getattr(self, k) in (None, "")]
+        if missing:
+            raise ValueError(f"an action on '{self.on}' needs {', '.join(missing)}")
+        return self
+
+
+class Pharmacodynamics(Entry):
+    """What an agent does to a cell, and at which concentrations patients have it."""
+
+    unbound: Quantity | None = Field(default=None, description="fraction unbound in plasma, 1 where omitted")
+    exposure: Quantity | None = Field(
+        default=None,
+        description="average total plasma concentration over a dosing interval at the label dose",
+    )
+    cns_ratio: Quantity | None = Field(
+        default=None, description="brain metastasis against extracranial tumour"
+    )
+    actions: tuple[Action, ...] = Field(min_length=1)
+    note: str = ""
+
+
 class MolecularWeight(Entry):
     """Molecular weight, to convert nmol/L into mg/L."""
 
@@ -264,6 +346,7 @@ class Agent(Entry):
     molecular_weight: MolecularWeight | None = None
     engine: EngineRole | None = None
     pharmacokinetics: Pharmacokinetics | None = None
+    pharmacodynamics: Pharmacodynamics | None = None
     binding: tuple[Binding, ...] = ()
     places: tuple[Lines, ...] = ()
     curated: Curated | None = None
@@ -427,8 +510,20 @@ class Study(Entry):
     note: str = ""
 
 
+AvoidMeans = Literal["any_with", "exactly", "worse_than_offer", "caution"]
+"""How `avoid` of a rule is meant.
+
+`any_with`: no regimen that contains these agents; `exactly`: not this regimen; `worse_than_offer`: less good than what
+the rule offers; `caution`: the agent beside the treatment calls for care.
+"""
+
+
 class Rule(Entry):
-    """A treatment rule: condition, recommendation, strength, reason, place."""
+    """A treatment rule: condition, recommendation, strength, reason, place.
+
+    `her2.sequencing.condition` has the language of `when`, `her2.sequencing.recommend` how rules work together. An
+    agent of `offer` and `avoid` may be a class (`taxane`): any of its members.
+    """
 
     id: Identifier
     says: str
@@ -436,16 +531,38 @@ class Rule(Entry):
     unless: dict[str, Any] = {}
     offer: tuple[str, ...] = ()
     avoid: tuple[str, ...] = ()
+    avoid_means: AvoidMeans | None = None
+    goes_with: tuple[Identifier, ...] = ()
+    """A rule about options with one of these agents; what it offers goes along with them and is no option itself."""
     strength: str
     rationale: str = ""
     authority: str = "review"
     date: str = ""
+    """Date of this version, `2015` or `2015-07`; a rule with a later date than the state's `as_of` is not in force."""
+    supersedes: tuple[Identifier, ...] = ()
+    """Rules that a later version replaces, from its date on."""
     rank: int = 0
+    """Precedence: where rules overlap or contradict each other, the lower rank comes first or decides."""
     executable: bool = True
-    """False where `when` uses words of the reviews outside the vocabulary of `her2.sequencing.rule`."""
+    """False where the entry is no rule about a patient, or only repeats others; `not_executable` says why."""
+    not_executable: str = ""
+    trials: bool = True
+    """The engine of virtual trials follows the rule too; its conditions are those of `her2.sequencing.rule`."""
+    reading: str = ""
+    """How the words are read where they leave room."""
     places: tuple[Lines, ...]
     curated: Curated | None = None
     note: str = ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Rule:
+        if self.executable and self.not_executable:
+            raise ValueError("'not_executable' gives a reason, but the rule is executable")
+        if self.avoid_means == "worse_than_offer" and not (self.offer and self.avoid):
+            raise ValueError("avoid_means 'worse_than_offer' needs both 'offer' and 'avoid'")
+        if self.avoid_means is not None and not self.avoid:
+            raise ValueError("'avoid_means' needs 'avoid'")
+        return self
 
 
 class Conflict(Entry):

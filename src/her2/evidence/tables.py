@@ -3,17 +3,19 @@
 A study's figures are the table `endpoints`: `value` is the number as printed in `printed_unit`,
 `canonical_value` and the limits of the interval are in `canonical_unit`, and what is probably right where
 the print cannot be stands beside it in `likely_correct_value`. Identifiers in lists (`agents`, `claims`)
-are lists; `user` marks own entries.
+are lists; `user` marks own entries. `conditions` of an experiment are JSON.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from her2.evidence.biology import CellFile, Experiment, Switch
 from her2.evidence.printed import printed_number
-from her2.evidence.record import Kept, Record, first_place
-from her2.evidence.schema import Curated, Lines
+from her2.evidence.record import Kept, Record, first_place, pathway_of
+from her2.evidence.schema import Agent, Curated, Lines
 
 Row = dict[str, Any]
 
@@ -79,6 +81,36 @@ COLUMNS: dict[str, dict[str, str]] = {
         "locator": _TEXT, "role": _TEXT, "prior_law": _TEXT, "prior_spread": _NUMBER, "note": _TEXT,
         "user": _YES,
     },
+    "attributes": {
+        "id": _TEXT, "kind": _TEXT, "label": _TEXT, "unit": _TEXT, "default": _NUMBER, "culture": _NUMBER,
+        "tumour": _NUMBER, "low": _NUMBER, "high": _NUMBER, "quality": _TEXT, "source": _TEXT, "locator": _TEXT,
+        "user": _YES,
+    },
+    "cells": {
+        "id": _TEXT, "name": _TEXT, "aliases": _LIST, "her2_amplified": _YES, "describes": _TEXT, **_END,
+    },
+    "cell_values": {
+        "cell": _TEXT, "section": _TEXT, "attribute": _TEXT, "value": _NUMBER, "unit": _TEXT, "quality": _TEXT,
+        "source": _TEXT, "locator": _TEXT, "spread": _TEXT, "note": _TEXT, "user": _YES,
+    },
+    "switches": {
+        "id": _TEXT, "mechanism": _TEXT, "label": _TEXT, "why": _TEXT, "grade": _TEXT, "level": _TEXT,
+        "changes": _LIST, "not_a_switch": _TEXT, "claims": _LIST, "user": _YES,
+    },
+    "actions": {
+        "id": _TEXT, "agent": _TEXT, "action": _TEXT, "target": _TEXT, "half_nmol_l": _NUMBER, "max": _NUMBER,
+        "covalent": _YES, "prior_log_sd": _NUMBER, "spans_zero": _YES, "parameter": _TEXT, "quality": _TEXT,
+        "source": _TEXT, "locator": _TEXT, "claims": _LIST, "note": _TEXT, "user": _YES,
+    },
+    "network_edges": {
+        "id": _TEXT, "node": _TEXT, "activators": _LIST, "inhibitors": _LIST, "weight": _TEXT, "value": _NUMBER,
+        "claims": _LIST, "user": _YES,
+    },
+    "experiments": {
+        "claim": _TEXT, "role": _TEXT, "system": _TEXT, "readout": _TEXT, "statistic": _TEXT, "compared": _LIST,
+        "relation": _TEXT, "low": _NUMBER, "high": _NUMBER, "conditions": _TEXT, "why": _TEXT,
+        "not_covered": _TEXT, "file": _TEXT, "user": _YES,
+    },
 }  # fmt: skip
 """Columns of every table with their SQL types."""
 
@@ -105,6 +137,15 @@ def build_tables(record: Record) -> dict[str, list[Row]]:
         "rules": [_rule(k) for k in record.rules.values()],
         "sources": [_plain("sources", k) for k in record.sources.values()],
         "parameters": [_parameter(k) for k in record.parameters.values()],
+        "attributes": [_plain("attributes", k) for k in record.attributes.values()],
+        "cells": [{**_plain("cells", k), **_who(k.entry.curated)} for k in record.cells.values()],
+        "cell_values": [row for k in record.cells.values() for row in _cell_values(record, k)],
+        "switches": [
+            {**_plain("switches", k), "changes": switch_changes(k.entry)} for k in record.switches.values()
+        ],
+        "actions": [row for k in record.agents.values() for row in _actions(k)],
+        "network_edges": _edges(record),
+        "experiments": [_experiment(k) for k in record.experiments.values()],
     }
 
 
@@ -218,10 +259,102 @@ def _parameter(kept: Kept[Any]) -> Row:
     }
 
 
-def conditions(when: dict[str, Any]) -> str:
+def _cell_values(record: Record, kept: Kept[CellFile]) -> Iterator[Row]:
+    cell = kept.entry
+    sections = {"receptors": cell.receptors, "genotype": cell.genotype, "ligands": cell.ligands}
+    for section, values in sections.items():
+        for attribute, item in values.items():
+            known = record.attributes.get(attribute)
+            yield {
+                **item.model_dump(), "cell": cell.id, "section": section, "attribute": attribute,
+                "unit": known.entry.unit if known else None, "user": kept.user,
+            }  # fmt: skip
+
+
+def switch_changes(switch: Switch) -> list[str]:
+    """What a switch does at grade 1, one text for each change."""
+    result = []
+    for s in switch.sets:
+        result.append(f"{s.attribute} = {s.to:g}" if s.to is not None else f"{s.attribute} x {s.factor:g}")
+    result += [f"{name} x {factor:g}" for name, factor in switch.parameters.items()]
+    result += [f"without {d.agent}: {d.action} {d.target}".rstrip() for d in switch.disables]
+    return result + [f"with {agent} ({dose})" for agent, dose in switch.adds.items()]
+
+
+def _actions(kept: Kept[Agent]) -> Iterator[Row]:
+    pd = kept.entry.pharmacodynamics
+    seen: dict[str, int] = {}
+    for action in pd.actions if pd is not None else ():
+        name = ".".join(part for part in (kept.entry.id, action.on, action.target) if part)
+        seen[name] = seen.get(name, 0) + 1
+        row = action.model_dump()
+        yield {
+            **{k: v for k, v in row.items() if k in COLUMNS["actions"]},
+            "id": name if seen[name] == 1 else f"{name}.{seen[name]}", "agent": kept.entry.id,
+            "action": action.on, "half_nmol_l": action.half, "claims": list(action.claims), "user": kept.user,
+        }  # fmt: skip
+
+
+def _edges(record: Record) -> list[Row]:
+    pathway = pathway_of(record)
+    if pathway is None:
+        return []
+    rows = []
+    for node in pathway.entry.nodes:
+        for reaction in node.reactions:
+            weight = record.parameters.get(reaction.weight)
+            rows.append({
+                "id": f"pathway.nodes.{node.id}.{reaction.name}", "node": node.id,
+                "activators": list(reaction.activators), "inhibitors": [i.node for i in reaction.inhibitors],
+                "weight": reaction.weight, "value": weight.entry.value if weight else None,
+                "claims": list(reaction.claims), "user": pathway.user,
+            })  # fmt: skip
+    return rows
+
+
+def _experiment(kept: Kept[Experiment]) -> Row:
+    entry = kept.entry
+    shown = {
+        "base": entry.base.model_dump(exclude_defaults=True),
+        **{k: c.model_dump(exclude_defaults=True) for k, c in entry.conditions.items()},
+    }
+    return {
+        **{name: getattr(entry, name) for name in ("claim", "role", "system", "readout", "why", "not_covered")},
+        "statistic": entry.statistic.kind if entry.statistic else None,
+        "compared": list(entry.statistic.of) if entry.statistic else [],
+        "relation": entry.expect.relation if entry.expect else None,
+        "low": entry.expect.low if entry.expect else None,
+        "high": entry.expect.high if entry.expect else None,
+        "conditions": json.dumps(shown, ensure_ascii=False) if entry.conditions else None,
+        "file": kept.file, "user": kept.user,
+    }  # fmt: skip
+
+
+def conditions(when: Mapping[str, Any]) -> str:
     """Conditions of a rule as one readable line."""
-    parts = []
+    return "; ".join(f"{name}{_wanted(wanted)}" for name, wanted in when.items())
+
+
+def _wanted(wanted: Any) -> str:
+    if isinstance(wanted, Mapping):
+        return f"({conditions(wanted)})"
+    if isinstance(wanted, (list, tuple)):
+        if any(isinstance(w, Mapping) for w in wanted):
+            shown = (conditions(w) if isinstance(w, Mapping) else str(w) for w in wanted)
+            return f"({' | '.join(shown)})"
+        return "=" + "+".join(str(w) for w in wanted)
+    return f"={wanted}"
+
+
+def condition_words(when: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every word a condition asks for with the item it is asked of; what must not hold is left out."""
     for name, wanted in when.items():
-        shown = "+".join(str(w) for w in wanted) if isinstance(wanted, (list, tuple)) else str(wanted)
-        parts.append(f"{name}={shown}")
-    return "; ".join(parts)
+        if name in ("not", "none_of", "had_not"):
+            continue
+        for one in wanted if isinstance(wanted, (list, tuple)) else (wanted,):
+            if not isinstance(one, Mapping):
+                yield name, str(one)
+            elif name in ("all", "any"):
+                yield from condition_words(one)
+            else:
+                yield from ((name, word) for _, word in condition_words(one))

@@ -2,8 +2,11 @@
 
 `Graph.up` leads towards the sources: a claim rests on the source that states it and the trial it speaks of,
 a mechanism on its claims, a network edge on claims and parameters, a trial on agents, population, regimens,
-the published study and the networks. `Graph.down` leads the other way. A node is `kind:id`; a bare id finds
-every kind.
+the published study and the networks, a switch on its mechanism and what it changes, an experiment on its claim and
+what it reads. `Graph.down` leads the other way. A node is `kind:id`; a bare id finds every kind.
+
+An edge is a piece of a network (`pathway.nodes.akt`), a reaction of a node by its sources
+(`pathway.nodes.akt.pip3+inpp4b_loss`), an action of an agent is `lapatinib.kinase.her2`.
 """
 
 from __future__ import annotations
@@ -15,12 +18,14 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from her2.errors import Her2Error, nearest, unknown
+from her2.evidence.biology import Experiment
 from her2.evidence.record import Kept, Record, place_of, walk
-from her2.evidence.schema import Lines, PublishedValue
+from her2.evidence.schema import Action, Agent, Lines, PublishedValue
 
-KINDS = ("source", "value", "claim", "mechanism", "parameter", "agent", "rule", "study", "conflict",
-"population",
-         "regimen", "edge", "network", "trial")  # fmt: skip
+KINDS = (
+    "source", "value", "claim", "mechanism", "parameter", "attribute", "action", "agent", "cell", "rule", "study",
+    "conflict", "population", "regimen", "edge", "switch", "experiment", "network", "trial",
+)  # fmt: skip
 PROPERTIES = ("mechanism", "structure", "approval")
 """Kinds of claims that say what an agent is; results of trials rest on the agent's trials instead."""
 MAX_PLACES = 6
@@ -77,7 +82,8 @@ class Graph:
             ("source", r.sources, "title"), ("agent", r.agents, "name"), ("mechanism", r.mechanisms, "name"),
             ("claim", r.claims, "statement"), ("study", r.studies, "name"), ("rule", r.rules, "says"),
             ("conflict", r.conflicts, "about"), ("parameter", r.parameters, "label"),
-            ("population", r.populations, "says"),
+            ("population", r.populations, "says"), ("attribute", r.attributes, "label"), ("cell", r.cells, "name"),
+            ("switch", r.switches, "label"),
         )  # fmt: skip
         for kind, entries, label in labelled:
             for name, kept in entries.items():
@@ -88,6 +94,12 @@ class Graph:
             self.nodes[key] = Node(
                 key, "parameter", p.id, f"{p.label} = {p.value:g} {p.unit}, {p.quality}", parameter.user
             )
+        for agent, number, action in _actions(r):
+            half = f", half {action.half:g} {action.unit}" if action.half is not None else ""
+            what = f"{agent.entry.name} on {action.on} {action.target}".rstrip() + half
+            self._node("action", _action_id(agent.entry, number), what, agent.user)
+        for kept in r.experiments.values():
+            self._node("experiment", kept.entry.claim, _experiment_label(kept.entry), kept.user)
         for study, value in r.values():
             group = value.arm or (
                 f"{value.contrast.experimental} v {value.contrast.control}" if value.contrast else ""
@@ -109,8 +121,11 @@ class Graph:
                     kind, name, str(item.entry.get(label, name)) if label else f"{name} network", item.user
                 )
                 if kind == "network":
-                    for part, _ in _parts(item.entry):
+                    for part, data in _parts(item.entry):
                         self._node("edge", f"{name}.{part}", f"{part} in the {name} network", item.user)
+                        for own, reaction in _reactions(data):
+                            says = f"{_sources(reaction)} to {part.removeprefix('nodes.')}"
+                            self._node("edge", f"{name}.{part}.{own}", says, item.user)
 
     def _links(self) -> None:
         r = self._record
@@ -124,6 +139,13 @@ class Graph:
                 self._rests(key, "source", [part.source], part.locator)
             if entry.engine is not None:
                 self._rests(key, "parameter", [entry.engine.kill], "kill rate")
+            pd = entry.pharmacodynamics
+            if pd is not None:
+                for what in ("unbound", "exposure", "cns_ratio"):
+                    quantity = getattr(pd, what)
+                    if quantity is not None:
+                        self._rests(key, "source", [quantity.source], f"{what}: {quantity.locator}")
+        self._biology()
         for name, m in r.mechanisms.items():
             key = f"mechanism:{name}"
             self._places(key, m.entry.places)
@@ -168,6 +190,64 @@ class Graph:
                 self._rests(key, "source", [own.source], own.locator)
         self._model()
 
+    def _biology(self) -> None:
+        """Actions, attributes, cells, switches and experiments."""
+        r = self._record
+        for agent, number, action in _actions(r):
+            name = _action_id(agent.entry, number)
+            key = f"action:{name}"
+            self._rests(f"agent:{agent.entry.id}", "action", [name], "acts by")
+            self._rests(key, "source", [action.source], action.locator)
+            self._rests(key, "claim", action.claims, "states the action")
+            self._rests(key, "parameter", [action.parameter], "kill rate")
+            if action.on == "node":
+                self._rests(key, "edge", [f"pathway.nodes.{action.target}"], "inhibits")
+            elif action.on in ("input", "checkpoint"):
+                self._rests(key, "attribute", [action.target], "inhibits")
+        for name, a in r.attributes.items():
+            self._rests(f"attribute:{name}", "source", [a.entry.source], a.entry.locator)
+        for name, c in r.cells.items():
+            key = f"cell:{name}"
+            for values in (c.entry.receptors, c.entry.genotype, c.entry.ligands):
+                for attribute, item in values.items():
+                    self._rests(key, "source", [item.source], f"{attribute}: {item.locator}")
+                    self._rests(key, "attribute", [attribute], f"{item.value:g}, {item.quality}")
+            if not (c.entry.receptors or c.entry.genotype or c.entry.ligands):
+                self._rests(key, "attribute", r.attributes, "every attribute as in the catalogue")
+        for name, s in r.switches.items():
+            key = f"switch:{name}"
+            self._rests(key, "mechanism", [s.entry.mechanism], "switches the mechanism")
+            self._rests(key, "claim", s.entry.claims, "stands for the claim")
+            self._rests(key, "attribute", [x.attribute for x in s.entry.sets], "sets")
+            self._rests(key, "parameter", s.entry.parameters, "multiplies")
+            self._rests(key, "agent", s.entry.adds, "adds")
+            for d in s.entry.disables:
+                of_agent = f"{d.agent}.{d.action}"
+                taken = [
+                    n.id for n in self.nodes.values()
+                    if n.kind == "action" and f"{n.id}.".startswith(f"{of_agent}.{d.target}.".replace("..", "."))
+                ]  # fmt: skip
+                self._rests(key, "action", taken, "takes away")
+        for name, e in r.experiments.items():
+            self._experiment(f"experiment:{name}", e.entry)
+
+    def _experiment(self, key: str, entry: Experiment) -> None:
+        self._rests(key, "claim", [entry.claim], "runs the claim")
+        if entry.not_covered:
+            return
+        self._rests(key, "edge", [f"pathway.nodes.{entry.readout}"], "reads")
+        self._rests(key, "edge", [f"receptors.dimers.{entry.readout}"], "reads")
+        for condition in (entry.base, *entry.conditions.values()):
+            self._rests(key, "cell", [condition.cell], "in the cell")
+            for given in (condition.set, condition.ligands, condition.where, condition.split):
+                self._rests(key, "attribute", given, "sets or selects")
+            self._rests(key, "switch", condition.switches, "sets")
+            self._rests(key, "agent", [*condition.drugs, *condition.cross_over], "gives")
+            self._rests(key, "parameter", condition.parameters, "replaces")
+        members = entry.population
+        self._rests(key, "attribute", [*members.select, *members.set], "selects or sets")
+        self._rests(key, "agent", [agent for line in members.prior for agent in line], "gave earlier")
+
     def _places(self, key: str, places: Iterable[Lines]) -> None:
         """Lines of the sources; several places in one source are named together."""
         found: dict[str, list[str]] = defaultdict(list)
@@ -185,7 +265,10 @@ class Graph:
             for part, data in _parts(network.entry):
                 edge = f"edge:{name}.{part}"
                 self._rests(key, "edge", [f"{name}.{part}"], "is built of")
-                self._references(edge, data)
+                for own, reaction in _reactions(data):
+                    self._rests(edge, "edge", [f"{name}.{part}.{own}"], "is the OR of")
+                    self._references(f"{edge}.{own}", reaction)
+                self._references(edge, {k: v for k, v in data.items() if k != "reactions"})
             top = {k: v for k, v in network.entry.items() if not isinstance(v, list)}
             self._references(key, top)
         for name, g in r.regimens.items():
@@ -215,7 +298,7 @@ class Graph:
                 self._rests(key, "parameter", [text], where)
 
     def find(self, name: str) -> list[Node]:
-        """Nodes with an id, or the node `kind:id`.
+        """Nodes with an id, or the node `kind:id`; an experiment, named after its claim, by its kind only.
 
         Raises
         ------
@@ -227,7 +310,7 @@ class Graph:
         kind, colon, rest = name.partition(":")
         if colon and kind not in KINDS:
             raise unknown("kind", kind, KINDS)
-        found = [n for n in self.nodes.values() if n.id == name]
+        found = [n for n in self.nodes.values() if n.id == name and n.kind != "experiment"]
         if found:
             return found
         ids = {n.id: None for n in self.nodes.values() if not colon or n.kind == kind}
@@ -285,6 +368,57 @@ def _parts(network: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
             for i, item in enumerate(items):
                 if isinstance(item, dict):
                     yield f"{name}.{item.get('id') or item.get('antibody') or i}", item
+
+
+def _reactions(part: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """Reactions of a node, each by its sources; a second one from the same sources is numbered."""
+    seen: dict[str, int] = {}
+    for reaction in part.get("reactions", ()):
+        name = "+".join(reaction["activators"]) + "".join(
+            f"-{i['node']}" for i in reaction.get("inhibitors", ())
+        )
+        seen[name] = seen.get(name, 0) + 1
+        yield name if seen[name] == 1 else f"{name}.{seen[name]}", reaction
+
+
+def _sources(reaction: Mapping[str, Any]) -> str:
+    """Sources of a reaction for reading."""
+    active = " and ".join(reaction["activators"]) or "always on"
+    held = " or ".join(i["node"] for i in reaction.get("inhibitors", ()))
+    return f"{active}, held back by {held}," if held else active
+
+
+def _actions(record: Record) -> Iterable[tuple[Kept[Agent], int, Action]]:
+    """Every action with its agent and its position."""
+    for agent in record.agents.values():
+        pd = agent.entry.pharmacodynamics
+        for number, action in enumerate(pd.actions if pd is not None else ()):
+            yield agent, number, action
+
+
+def _action_id(agent: Agent, number: int) -> str:
+    """`lapatinib.kinase.her2`; a second one of the same kind and target is numbered."""
+    assert agent.pharmacodynamics is not None
+    actions = agent.pharmacodynamics.actions
+    key = (actions[number].on, actions[number].target)
+    before = sum((a.on, a.target) == key for a in actions[:number])
+    name = ".".join(part for part in (agent.id, *key) if part)
+    return name if before == 0 else f"{name}.{before + 1}"
+
+
+def _experiment_label(entry: Experiment) -> str:
+    """What is compared, in one line."""
+    if entry.not_covered or entry.statistic is None or entry.expect is None:
+        return f"not covered: {entry.not_covered}"
+    expect = entry.expect
+    wanted = (
+        f"between {expect.low:g} and {expect.high:g}"
+        if expect.low is not None and expect.high is not None
+        else {"greater": "greater", "less": "less", "none": "no relevant effect"}[expect.relation]
+    )
+    compared = ", ".join(entry.statistic.of)
+    kind = entry.statistic.kind.replace("_", " ")
+    return f"{entry.readout}, {kind} of {compared}: {wanted} ({entry.system})"
 
 
 @lru_cache(maxsize=1)

@@ -407,7 +407,8 @@ class _Writer:
             self.state(f"{name}_{cell}", start, "dimensionless", derivative)
         for slow in network.slow:
             driver = network.names[slow.driver]
-            rise = f"positive({driver}_{cell} - untreated_{driver}_{genotype})"
+            now, before = f"{driver}_{cell}", f"untreated_{driver}_{genotype}"
+            rise = f"positive({now} - {before})" if slow.sign > 0.0 else f"positive({before} - {now})"
             state = f"{slow.name}_{cell}"
             self.state(state, 0.0, "dimensionless", f"({rise} - {state})/tau_{slow.name}")
 
@@ -443,7 +444,7 @@ class _Writer:
         self.rule(f"proliferation_{cell}", f"independent + {share}*{cycle}_{cell}/cell_cycle_reference")
         rest = f"(independent + {share}*untreated_{cycle}_{genotype}/cell_cycle_reference)"
         self.rule(
-            f"apoptosis_{cell}",
+            f"apoptotic_drive_{cell}",
             f"positive({share}*({bim}_{cell} - untreated_{bim}_{genotype})/bim_reference)",
         )
         before = f"untreated_{survival}_{genotype}"
@@ -477,7 +478,9 @@ class _Writer:
             chemo = f" - chemo_factor_{cell}*({' + '.join(terms)})" if terms else ""
             grow = f"growth*((1 + loss)*cost_{clone}*proliferation_{cell} - loss)"
             self.rule(
-                f"rate_{where}", f"{grow} - apoptosis_kill*apoptosis_{cell} - immune_{cell}{chemo}", "per_day"
+                f"rate_{where}",
+                f"{grow} - apoptosis_kill*apoptotic_drive_{cell} - immune_{cell}{chemo}",
+                "per_day",
             )
             self.value(f"floor_{where}", p.floor[k, s], "dimensionless", "ln cells")
             name = f"ln_cells_{where}"

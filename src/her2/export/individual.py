@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 
 SITES = ("systemic", "cns")
 _INPUT_ROWS = {
-    "bypass": Attribute.BYPASS,
+    "igf1r": Attribute.BYPASS,
     "pik3ca": Attribute.PIK3CA,
     "pten": Attribute.PTEN,
     "er": Attribute.ER,
@@ -140,7 +140,7 @@ def resolve(model: Model, patient: Cohort) -> Individual:
         if name not in _INPUT_ROWS:
             raise unknown("network input", name, _INPUT_ROWS, "network/pathway.yaml")
         inputs[row] = a[_INPUT_ROWS[name]]
-        if name == "bypass":
+        if name == "igf1r":
             inputs[row] += clones.bypass_added
         elif name == "pik3ca":
             inputs[row] = np.maximum(inputs[row], clones.pik3ca_added)

@@ -290,7 +290,7 @@ class FullModel:
         change[first : first + network.n_nodes] = (node_targets(network, values) - nodes) / tau
         first += network.n_nodes
         for number, state in enumerate(network.slow):
-            rise = np.maximum(values[state.driver] - p.untreated[state.driver, genotype], 0.0)
+            rise = np.maximum(state.sign * (values[state.driver] - p.untreated[state.driver, genotype]), 0.0)
             change[first + number] = (rise - slow[number]) / state.time_constant_d
         return change
 

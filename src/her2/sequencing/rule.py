@@ -1,8 +1,11 @@
-"""When a rule of the record applies: a small vocabulary of conditions, each a named test of the clinical state."""
+"""When a rule applies to a virtual patient: a small vocabulary of conditions, each a named test of the clinical state.
+
+The rules for one patient have the wider language of `her2.sequencing.condition`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from her2.errors import RecordError, nearest
@@ -37,8 +40,13 @@ def applies(rule: Rule, state: ClinicalState) -> bool:
     for name in (*rule.when, *rule.unless):
         if name not in _TESTS:
             raise RecordError(
-                f"rule {rule.id}: unknown condition '{name}'{nearest(name, _TESTS)} (valid: {', '.join(_TESTS)})"
+                f"rule {rule.id}: unknown condition '{name}'{nearest(name, _TESTS)} (valid: {', '.join(_TESTS)}); "
+                "a rule that is not for the lines of virtual trials says 'trials: false'"
             )
+    if any(isinstance(v, Mapping) for v in (*rule.when.values(), *rule.unless.values())):
+        raise RecordError(
+            f"rule {rule.id}: a condition with a comparison is not for the lines of virtual trials; say 'trials: false'"
+        )
     try:
         holds = all(_TESTS[name](state, wanted) for name, wanted in rule.when.items())
         excepted = bool(rule.unless) and all(

@@ -34,7 +34,8 @@ def receptor_arrays(record: Mapping[str, Any], value: Mapping[str, float]) -> Re
     ligands = tuple(record["ligands"])
     antibodies = tuple(record["antibodies"])
     dimers = tuple(d["id"] for d in record["dimers"])
-    first, second, pi3k, ras = [], [], [], []
+    kinases = tuple(record["kinases"])
+    first, second, pi3k, ras, src, active = [], [], [], [], [], []
     channel_dimer, channel_ligand, strength, block = [], [], [], []
     for number, dimer in enumerate(record["dimers"]):
         place = f"{where}, dimers.{dimer['id']}"
@@ -43,6 +44,13 @@ def receptor_arrays(record: Mapping[str, Any], value: Mapping[str, float]) -> Re
         second.append(index_of(species, b, "receptor", place))
         pi3k.append(look_up(value, dimer["pi3k"], place))
         ras.append(look_up(value, dimer["ras"], place))
+        src.append(look_up(value, dimer["src"], place) if "src" in dimer else 0.0)
+        share = np.zeros(len(kinases))
+        for name, part in dimer["kinase"].items():
+            share[index_of(kinases, name, "kinase", place)] = float(part)
+        if abs(share.sum() - 1.0) > 1e-12:
+            raise NetworkError(f"{place}, kinase: the shares add up to {share.sum():g}; expected 1")
+        active.append(share)
         for channel in dimer["channels"]:
             channel_dimer.append(number)
             ligand = channel.get("ligand")
@@ -60,13 +68,13 @@ def receptor_arrays(record: Mapping[str, Any], value: Mapping[str, float]) -> Re
         downregulation[i, j] = look_up(value, entry["fraction"], place)
     ref = record["reference_cell"]
     place = f"{where}, reference_cell"
-    her2, share = look_up(value, ref["her2"], place), look_up(value, ref["p95_share"], place)
+    her2, p95 = look_up(value, ref["her2"], place), look_up(value, ref["p95_share"], place)
     totals = {
         "egfr": look_up(value, ref["egfr"], place),
-        "her2": her2 * (1.0 - share),
+        "her2": her2 * (1.0 - p95),
         "her3": look_up(value, ref["her3"], place),
-        "p95her2": her2 * share,
-    }
+        "p95her2": her2 * p95,
+    }  # the reference cell has none of the others
     return ReceptorLayer(
         species=species,
         dimers=dimers,
@@ -81,6 +89,9 @@ def receptor_arrays(record: Mapping[str, Any], value: Mapping[str, float]) -> Re
         downregulation=downregulation,
         pi3k=np.array(pi3k),
         ras=np.array(ras),
-        reference_totals=np.array([totals[s] for s in species]),
+        reference_totals=np.array([totals.get(s, 0.0) for s in species]),
         reference_ligands=np.array([look_up(value, ref[name], place) for name in ligands]),
+        src=np.array(src),
+        kinases=kinases,
+        dimer_kinase=np.array(active),
     )

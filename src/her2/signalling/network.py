@@ -10,7 +10,7 @@ This module is the readable reference in NumPy; `her2.engine.signals` computes t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,9 +23,13 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 
+LINEAR_KAPPA = 1e9
+"""kappa of an activator that enters as it is: the normalised Hill function with it is x to within 3e-10."""
+
+
 @dataclass(frozen=True)
 class SlowState:
-    """A state of days to weeks: relaxes towards the rise of its driver above the untreated cell."""
+    """A state of days to weeks: relaxes towards the change of its driver from the untreated cell, never below 0."""
 
     name: str
     driver: int
@@ -33,6 +37,7 @@ class SlowState:
     gain: float
     receptor: int  # index of the receptor it multiplies, or -1
     network_input: int  # index of the network input it multiplies, or -1
+    sign: float = 1.0  # 1 where it follows the rise of the driver, -1 where it follows the fall
 
 
 @dataclass(frozen=True)
@@ -174,6 +179,8 @@ def build_network(
     hills: dict[tuple[int, float, float], int] = {}
 
     def hill(source: str, node: Mapping[str, Any], place: str) -> int:
+        if source in node.get("linear", ()):
+            return hills.setdefault((names.index(source), 1.0, 0.0), len(hills))
         own = node.get("hill", {})
         n = look_up(value, own.get("n", default["n"]), place)
         ec50 = look_up(value, own.get("ec50", default["ec50"]), place)
@@ -195,7 +202,9 @@ def build_network(
             act_start.append(len(act))
             inh_start.append(len(inh))
         reaction_start.append(len(weight))
-    constants = [hill_constants(n, ec50) for _, n, ec50 in hills]
+    constants = [
+        (LINEAR_KAPPA + 1.0, LINEAR_KAPPA) if ec50 == 0.0 else hill_constants(n, ec50) for _, n, ec50 in hills
+    ]
     slow = []
     for state in record["slow_states"]:
         place = f"{where}, slow_states.{state['id']}"
@@ -210,6 +219,7 @@ def build_network(
                 if "receptor" in target
                 else -1,
                 network_input=index_of(inputs, target["input"], "input", place) if "input" in target else -1,
+                sign={"rise": 1.0, "fall": -1.0}[state.get("follows", "rise")],
             )
         )
     return Network(
@@ -233,6 +243,117 @@ def build_network(
         slow=tuple(slow),
         outputs={k: index_of(names, v, "node", f"{where}, outputs") for k, v in record["outputs"].items()},
     )
+
+
+def reduce_network(network: Network, fixed: Mapping[str, float], receptors: Mapping[int, int]) -> Network:
+    """The same network with some inputs fixed: what they determine is folded into the weights of the rest.
+
+    Nodes that then reach no output and no slow state are left out, and so are slow states that act on a fixed input
+    or on a receptor left out. Values of what remains are unchanged.
+
+    Parameters
+    ----------
+    fixed : value of an input by name, as it enters the graph (after half-saturation), in [0, 1]
+    receptors : new index of each receptor that stays, by its old index
+    """
+    n_in = network.n_inputs
+    constant: dict[int, float] = {
+        index_of(network.names, k, "input", "fixed inputs"): v for k, v in fixed.items()
+    }
+    reactions: dict[int, list[tuple[float, list[int], list[tuple[int, float]]]]] = {}
+    for node in range(n_in, len(network.names)):
+        kept: list[tuple[float, list[int], list[tuple[int, float]]]] = []
+        for r in range(network.reaction_start[node - n_in], network.reaction_start[node - n_in + 1]):
+            weight = float(network.reaction_weight[r])
+            activators: list[int] = []
+            inhibitors: list[tuple[int, float]] = []
+            for e in range(network.activator_start[r], network.activator_start[r + 1]):
+                h = int(network.activator_hill[e])
+                source = int(network.hill_source[h])
+                if source in constant:
+                    weight *= _hill_number(network, h, constant[source])
+                else:
+                    activators.append(h)
+            for e in range(network.inhibitor_start[r], network.inhibitor_start[r + 1]):
+                h = int(network.inhibitor_hill[e])
+                source = int(network.hill_source[h])
+                w = float(network.inhibitor_weight[e])
+                if source in constant:
+                    weight *= 1.0 - w * _hill_number(network, h, constant[source])
+                elif w != 0.0:
+                    inhibitors.append((h, w))
+            if weight != 0.0:
+                kept.append((weight, activators, inhibitors))
+        if all(not a and not i for _, a, i in kept):
+            off = 1.0
+            for weight, _, _ in kept:
+                off *= 1.0 - weight
+            constant[node] = 1.0 - off
+        else:
+            reactions[node] = kept
+    slow = [
+        s
+        for s in network.slow
+        if s.gain != 0.0
+        and s.driver not in constant
+        and (s.receptor < 0 or s.receptor in receptors)
+        and (s.network_input < 0 or s.network_input not in constant)
+    ]
+    needed = {*network.outputs.values(), *(s.driver for s in slow)}
+    for node in sorted(reactions, reverse=True):
+        if node in needed:
+            for _, activators, inhibitors in reactions[node]:
+                needed |= {int(network.hill_source[h]) for h in [*activators, *(h for h, _ in inhibitors)]}
+    for name, node in network.outputs.items():
+        if node in constant:
+            raise NetworkError(f"network/pathway.yaml, outputs.{name}: '{network.names[node]}' does not vary")
+    order = [k for k in range(n_in) if k not in constant] + [k for k in reactions if k in needed]
+    place = {old: new for new, old in enumerate(order)}
+    new_inputs = sum(k < n_in for k in order)
+    hills: dict[int, int] = {}
+    start, weight_, act_start, act, inh_start, inh, inh_weight = [0], [], [0], [], [0], [], []
+    for node in order[new_inputs:]:
+        for weight, activators, inhibitors in reactions[node]:
+            weight_.append(weight)
+            act += [hills.setdefault(h, len(hills)) for h in activators]
+            inh += [hills.setdefault(h, len(hills)) for h, _ in inhibitors]
+            inh_weight += [w for _, w in inhibitors]
+            act_start.append(len(act))
+            inh_start.append(len(inh))
+        start.append(len(weight_))
+    used = list(hills)
+    return Network(
+        names=tuple(network.names[k] for k in order),
+        n_inputs=new_inputs,
+        reaction_start=np.array(start, dtype=np.int64),
+        reaction_weight=np.array(weight_),
+        activator_start=np.array(act_start, dtype=np.int64),
+        activator_hill=np.array(act, dtype=np.int64),
+        inhibitor_start=np.array(inh_start, dtype=np.int64),
+        inhibitor_hill=np.array(inh, dtype=np.int64),
+        inhibitor_weight=np.array(inh_weight, dtype=np.float64),
+        hill_source=np.array([place[int(network.hill_source[h])] for h in used], dtype=np.int64),
+        hill_n=network.hill_n[used],
+        hill_beta=network.hill_beta[used],
+        hill_kappa=network.hill_kappa[used],
+        time_constant_h=np.array([network.time_constant_h[k - n_in] for k in order[new_inputs:]]),
+        half_saturated=np.array([place[k] for k in network.half_saturated if k in place], dtype=np.int64),
+        slow=tuple(
+            replace(
+                s,
+                driver=place[s.driver],
+                receptor=receptors[s.receptor] if s.receptor >= 0 else -1,
+                network_input=place[s.network_input] if s.network_input >= 0 else -1,
+            )
+            for s in slow
+        ),
+        outputs={k: place[v] for k, v in network.outputs.items()},
+    )
+
+
+def _hill_number(network: Network, h: int, x: float) -> float:
+    power = float(max(x, 0.0) ** float(network.hill_n[h]))
+    return float(network.hill_beta[h]) * power / (float(network.hill_kappa[h]) + power)
 
 
 def half_saturated(x: Array) -> Array:
@@ -261,12 +382,13 @@ def hill_value(network: Network, h: int, values: Array) -> Array:
     return np.asarray(network.hill_beta[h] * power / (network.hill_kappa[h] + power))
 
 
-def evaluate_network(network: Network, inputs: Array) -> Array:
+def evaluate_network(network: Network, inputs: Array, left: Mapping[str, Array] | None = None) -> Array:
     """Quasi-steady values of inputs and nodes.
 
     Parameters
     ----------
     inputs : (inputs, cells), each in [0, 1]
+    left : share of a node's value that its inhibitors leave, by node, each (cells,); default 1
 
     Returns
     -------
@@ -275,5 +397,8 @@ def evaluate_network(network: Network, inputs: Array) -> Array:
     values = np.zeros((len(network.names), inputs.shape[1]))
     values[: network.n_inputs] = inputs
     for node in range(network.n_nodes):
-        values[network.n_inputs + node] = node_target(network, node, values)
+        target = node_target(network, node, values)
+        if left is not None and network.names[network.n_inputs + node] in left:
+            target = target * left[network.names[network.n_inputs + node]]
+        values[network.n_inputs + node] = target
     return values

@@ -8,7 +8,7 @@ This module is the readable reference in NumPy; `her2.engine.signals` computes t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +37,9 @@ class ReceptorLayer:
     channel_strength : (channels,), 1/(1e6 receptors/cell)
     channel_block : (channels, antibodies) share of the association blocked by full occupancy
     downregulation : (antibodies, species) share of the receptor lost at full occupancy
-    pi3k, ras : (dimers,) recruitment per dimer, relative scale
+    pi3k, ras, src : (dimers,) recruitment per dimer, relative scale
+    kinases : receptors with a kinase that inhibitors can hit
+    dimer_kinase : (dimers, kinases) share of a dimer's activity that each kinase gives; rows add up to 1
     reference_totals, reference_ligands : (species,) and (ligands,) of the reference cell
     """
 
@@ -56,6 +58,45 @@ class ReceptorLayer:
     ras: Array
     reference_totals: Array
     reference_ligands: Array
+    src: Array
+    kinases: tuple[str, ...]
+    dimer_kinase: Array
+
+
+def reduce_receptors(layer: ReceptorLayer, species: Sequence[str]) -> ReceptorLayer:
+    """The same layer without the receptors that a population does not have: their dimers go with them."""
+    keep = [layer.species.index(s) for s in species]
+    place = {old: new for new, old in enumerate(keep)}
+    dimers = [
+        d
+        for d in range(len(layer.dimers))
+        if int(layer.dimer_first[d]) in place and int(layer.dimer_second[d]) in place
+    ]
+    channels = [c for c in range(layer.channel_dimer.size) if int(layer.channel_dimer[c]) in dimers]
+
+    def moved(old: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.array([place[int(k)] for k in old], dtype=np.int64)
+
+    return ReceptorLayer(
+        species=tuple(layer.species[k] for k in keep),
+        dimers=tuple(layer.dimers[d] for d in dimers),
+        ligands=layer.ligands,
+        antibodies=layer.antibodies,
+        dimer_first=moved(layer.dimer_first[dimers]),
+        dimer_second=moved(layer.dimer_second[dimers]),
+        channel_dimer=np.array([dimers.index(int(layer.channel_dimer[c])) for c in channels], dtype=np.int64),
+        channel_ligand=layer.channel_ligand[channels],
+        channel_strength=layer.channel_strength[channels],
+        channel_block=layer.channel_block[channels],
+        downregulation=layer.downregulation[:, keep],
+        pi3k=layer.pi3k[dimers],
+        ras=layer.ras[dimers],
+        reference_totals=layer.reference_totals[keep],
+        reference_ligands=layer.reference_ligands,
+        src=layer.src[dimers],
+        kinases=layer.kinases,
+        dimer_kinase=layer.dimer_kinase[dimers],
+    )
 
 
 def split_her2(her2: Array, p95_share: Array) -> tuple[Array, Array]:

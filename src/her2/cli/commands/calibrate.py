@@ -17,6 +17,9 @@ def calibrate(
     out: Annotated[
         Path | None, typer.Option(help="Folder for ensemble.tsv and provenance.yaml; default: print only.")
     ] = None,
+    cells: Annotated[
+        bool, typer.Option(help="Only choose the draws of the cell ensemble anew (cell_members.tsv).")
+    ] = False,
 ) -> None:
     """Fit the free parameters to the reviews' figures marked for fitting."""
     import os
@@ -25,6 +28,12 @@ def calibrate(
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+    if cells:
+        from her2.calibration.cells import write_members
+
+        rows = write_members((out or Path()) / "cell_members.tsv")
+        typer.echo(f"written: {(out or Path()) / 'cell_members.tsv'} ({len(rows)} members)")
+        return
     from her2.calibration.report import print_calibration, write_posterior
     from her2.calibration.run import calibrate as run
 

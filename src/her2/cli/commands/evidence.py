@@ -54,7 +54,7 @@ def search(
     kind: Annotated[
         str | None,
         typer.Option(
-            help="claim, mechanism, agent, trial, value, rule, conflict, source, or a kind of claim."
+            help="claim, mechanism, agent, trial, value, rule, conflict, source, cell, switch, or a kind of claim."
         ),
     ] = None,
     source: Annotated[str | None, typer.Option(help="Source, such as review_a.")] = None,

@@ -11,7 +11,9 @@ def trace(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="ID", help="Id of a claim, mechanism, parameter, agent, rule, trial, figure or source."
+            metavar="ID",
+            help="Id of a claim, mechanism, parameter, agent, rule, trial, figure, source, cell, switch, edge "
+            "of the network or action of an agent; experiment:CLAIM for an experiment.",
         ),
     ],
     up: Annotated[bool, typer.Option("--up", help="Only what it rests on.")] = False,

@@ -7,11 +7,15 @@ from pathlib import Path
 
 from her2.errors import RecordError
 from her2.evidence.lint import (
+    actions,
     arithmetic,
+    cells,
     conflicts,
     duplicates,
+    experiments,
     identifiers,
     intervals,
+    networks,
     orphans,
     schema,
     sources,
@@ -19,7 +23,7 @@ from her2.evidence.lint import (
 )
 from her2.evidence.lint.base import SEVERITIES, AbstractCheck, Context, Finding, gather
 from her2.evidence.load import show_path
-from her2.evidence.record import FOLDERS, PLAIN, RecordFile, folder_of, read_file, read_files
+from her2.evidence.record import DIRECTORIES, FOLDERS, RecordFile, folder_of, read_file, read_files
 
 __all__ = ["CHECKS", "Context", "Finding", "gather", "lint", "lint_paths", "lint_record"]
 
@@ -35,6 +39,10 @@ CHECKS: tuple[AbstractCheck, ...] = (
     *duplicates.CHECKS,
     *conflicts.CHECKS,
     *orphans.CHECKS,
+    *networks.CHECKS,
+    *actions.CHECKS,
+    *cells.CHECKS,
+    *experiments.CHECKS,
 )
 
 
@@ -70,7 +78,7 @@ def lint_paths(paths: Iterable[Path]) -> tuple[list[Finding], int]:
 
 def _files_at(path: Path) -> list[RecordFile]:
     if path.is_dir():
-        own = [p for p in sorted(path.rglob("*.yaml")) if folder_of(p) in (*FOLDERS, *PLAIN)]
+        own = [p for p in sorted(path.rglob("*.yaml")) if folder_of(p) in DIRECTORIES]
         return [_read(p) for p in own]
     if not path.exists():
         raise RecordError(f"{path}: does not exist; give a file or folder")
@@ -94,6 +102,8 @@ def _guess(file: RecordFile) -> str:
         return "rules"
     if "setting" in keys or "values" in keys:
         return "studies"
+    if "her2_amplified" in keys:
+        return "cells"
     if "targets" in keys or ("kind" in keys and "name" in keys):
         return "agents"
     return "trials" if {"randomisation", "analyses"} & keys else ""

@@ -11,16 +11,26 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from her2.errors import RecordError
+from her2.errors import RecordError, nearest
 from her2.evidence.load import DATA
 from her2.evidence.printed import numbers_in
-from her2.evidence.record import FOLDERS, PLAIN, Kept, Record, RecordFile, raw_entries
+from her2.evidence.record import (
+    FOLDERS,
+    PLAIN,
+    Kept,
+    Record,
+    RecordFile,
+    is_replaceable,
+    plain_model,
+    raw_entries,
+    without_replaced,
+)
 from her2.evidence.schema import Conflict, PublishedValue, Study
 
 Severity = Literal["error", "warning", "note"]
@@ -45,11 +55,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Broken:
-    """An entry that cannot be read as its kind: where, and the text or the validation error."""
+    """An entry that cannot be read as its kind: where, the text or the validation error, its model and data."""
 
     file: RecordFile
     where: str
     error: Any
+    model: Any = None
+    data: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +138,16 @@ class AbstractCheck(ABC):
     def findings(self, context: Context) -> Iterator[Finding]:
         """All findings of this kind."""
 
+    def unknown(
+        self, kept: Kept[Any], name: str, what: str, wanted: Iterable[str], valid: Collection[str]
+    ) -> Iterator[Finding]:
+        """An error for each wanted name that is not among the valid ones, with the nearest."""
+        for item in wanted:
+            if item not in valid:
+                text = f"{what} '{item}' does not exist{nearest(item, valid)}"
+                mend = f"Correct the name or add the {what}."
+                yield Finding("error", self.name, kept.file, name, text, mend, kept.user)
+
 
 class AbstractStudyCheck(AbstractCheck):
     """A check that looks at one study at a time."""
@@ -154,7 +176,7 @@ def gather(files: Iterable[RecordFile], numbers: Path | None = DATA / "numbers_i
     from pydantic import ValidationError
 
     kept: dict[str, dict[str, Kept[Any]]] = {name: {} for name in (*FOLDERS, *PLAIN)}
-    every, broken, twice = tuple(files), [], []
+    every, broken, twice = tuple(without_replaced(files)), [], []
     for file in every:
         try:
             entries = raw_entries(file)
@@ -172,16 +194,18 @@ def gather(files: Iterable[RecordFile], numbers: Path | None = DATA / "numbers_i
                 )
                 continue
             entry: Any = item
-            if spec is not None:
+            model = spec.model if spec is not None else plain_model(file)
+            if model is not None:
                 try:
-                    entry = spec.model.model_validate(item)
+                    parsed = model.model_validate(item)
                 except ValidationError as error:
-                    broken.append(Broken(file, where, error))
+                    broken.append(Broken(file, where, error, model, item))
                     continue
-            name = str(entry.id if spec else item.get("id", file.path.stem))
+                entry = parsed if spec is not None else item
+            name = spec.name(entry) if spec else str(item.get("id", file.path.stem))
             before = kept[file.folder].get(name)
             if before is not None:
-                replaces = file.user and not before.user and (spec is None or spec.key is None)
+                replaces = file.user and not before.user and is_replaceable(file.folder)
                 twice.append((file.folder, name, before.file, file.shown, replaces))
             kept[file.folder][name] = Kept(entry, file.shown, file.user)
     return Context(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from her2.errors import nearest
+from her2.evidence.biology import NETWORK_FILES
 from her2.evidence.lint.base import AbstractCheck, Context, Finding
 from her2.evidence.record import Kept, walk
 
@@ -49,7 +49,9 @@ class Orphans(AbstractCheck):
 
     def _plain_data(self, context: Context) -> Iterator[Finding]:
         record = context.record
-        for n in record.network.values():
+        for name, n in record.network.items():
+            if name in NETWORK_FILES:
+                continue  # her2.evidence.lint.networks looks at these
             for where, key, text in walk(n.entry):
                 if key == "claims":
                     yield from self._known(n, where, "claim", [text], record.claims)
@@ -79,12 +81,7 @@ class Orphans(AbstractCheck):
     ) -> Iterator[Finding]:
         entry = kept.entry
         own = entry.get("id", "") if isinstance(entry, dict) else entry.id
-        for item in wanted:
-            if item not in valid:
-                yield Finding(
-                    "error", self.name, kept.file, f"{own} {name}".strip(), f"{what} '{item}' does not exist"
-                    f"{nearest(item, valid)}", f"Correct the name or add the {what}.", kept.user,
-                )  # fmt: skip
+        yield from self.unknown(kept, f"{own} {name}".strip(), what, wanted, valid)
 
 
 class NamedAgents(AbstractCheck):

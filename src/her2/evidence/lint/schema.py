@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from her2.errors import nearest
 from her2.evidence.lint.base import AbstractCheck, Broken, Context, Finding
-from her2.evidence.load import _keys_at
-from her2.evidence.record import FOLDERS, Kept
+from her2.evidence.load import _keys_at, show_field
+from her2.evidence.record import Kept
 
 
 class Schema(AbstractCheck):
@@ -24,32 +24,28 @@ class Schema(AbstractCheck):
             if isinstance(broken.error, ValidationError):
                 yield from _of_validation(broken, broken.error)
             else:
-                text = str(broken.error).removeprefix(f"{broken.file.shown}: ")
+                shown, text = broken.file.shown, str(broken.error)
+                place = broken.where.removeprefix(shown).lstrip(", ")
+                if text.startswith(shown):
+                    place, _, text = text.removeprefix(shown).lstrip(", ").partition(": ")
                 yield Finding(
-                    "error",
-                    self.name,
-                    broken.file.shown,
-                    broken.where,
-                    text,
-                    "Mend the file.",
-                    broken.file.user,
+                    "error", self.name, shown, place or "(file)", text, "Mend the file.", broken.file.user
                 )
 
 
 def _of_validation(broken: Broken, error: ValidationError) -> Iterator[Finding]:
-    model = FOLDERS[broken.file.folder].model
     for item in error.errors():
-        location = ".".join(str(x) for x in item["loc"]) or "(entry)"
+        location = show_field(item["loc"], broken.data) or "(entry)"
         name = f"{broken.where.removeprefix(broken.file.shown).lstrip(', ')} {location}".strip()
         mend = "See the reference page of the record for what this kind of entry holds."
         if item["type"] == "extra_forbidden":
-            valid = _keys_at(model, item["loc"][:-1])
+            valid = _keys_at(broken.model, item["loc"][:-1])
             what = f"unknown key '{item['loc'][-1]}'{nearest(str(item['loc'][-1]), valid)}"
             mend = f"Valid keys: {', '.join(valid)}." if valid else mend
         elif item["type"] == "missing":
             what = "required, but missing"
         else:
-            what = f"{item['msg']}; got {repr(item['input'])[:80]}"
+            what = f"{item['msg'].removeprefix('Value error, ')}; got {repr(item['input'])[:80]}"
         yield Finding("error", "schema", broken.file.shown, name, what, mend, broken.file.user)
 
 
@@ -89,6 +85,7 @@ class Twice(AbstractCheck):
             *record.agents.values(),
             *record.studies.values(),
             *record.populations.values(),
+            *record.cells.values(),
         ]
         for kept in alone:
             stem = kept.file.replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".yaml")

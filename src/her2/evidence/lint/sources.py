@@ -69,8 +69,17 @@ def _references(context: Context) -> Iterator[tuple[str, str, Lines | None, str,
         entry = agent.entry
         parts: list[Any] = [*entry.regimens, *entry.binding]
         parts += [p for p in (entry.pharmacokinetics, entry.molecular_weight) if p is not None]
+        pd = entry.pharmacodynamics
+        if pd is not None:
+            parts += [*pd.actions, *(p for p in (pd.unbound, pd.exposure, pd.cns_ratio) if p is not None)]
         for part in parts:
             yield agent.file, entry.id, None, part.source, agent.user
+    for attribute in record.attributes.values():
+        yield attribute.file, attribute.entry.id, None, attribute.entry.source, attribute.user
+    for cell in record.cells.values():
+        for section in (cell.entry.receptors, cell.entry.genotype, cell.entry.ligands):
+            for name, item in section.items():
+                yield cell.file, f"{cell.entry.id} {name}", None, item.source, cell.user
     for kind in (record.trials, record.regimens, record.network):
         for name, plain in kind.items():
             for source in _named_sources(plain.entry):
@@ -101,7 +110,7 @@ class Curation(AbstractCheck):
         groups: tuple[Iterable[Kept[Any]], ...] = (
             record.mechanisms.values(), record.claims.values(), record.studies.values(),
             record.conflicts.values(),
-            record.rules.values(),
+            record.rules.values(), record.cells.values(),
         )  # fmt: skip
         for group in groups:
             for kept in group:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from her2.errors import RecordError
 from her2.evidence.lint.base import (
@@ -44,15 +45,16 @@ class Units(AbstractStudyCheck):
     def findings(self, context: Context) -> Iterator[Finding]:
         """Findings of every study, and of parameters."""
         yield from super().findings(context)
-        for parameter in context.record.parameters.values():
+        with_unit: list[Kept[Any]] = [
+            *context.record.parameters.values(),
+            *context.record.attributes.values(),
+        ]
+        for kept in with_unit:
             try:
-                check_unit(parameter.entry.unit, parameter.entry.id)
+                check_unit(kept.entry.unit, kept.entry.id)
             except RecordError as error:
-                yield Finding(
-                    "error", self.name, parameter.file, parameter.entry.id, str(error),
-                    "Use an accepted unit.",
-                    parameter.user,
-                )  # fmt: skip
+                mend = "Use an accepted unit."
+                yield Finding("error", self.name, kept.file, kept.entry.id, str(error), mend, kept.user)
 
     def of_study(self, kept: Kept[Study], context: Context) -> Iterator[Finding]:
         """Findings of one study; a wrong unit is never explained away, an odd figure may be."""

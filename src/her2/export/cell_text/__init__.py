@@ -1,0 +1,1 @@
+"""Parts of the exported model of a cell, each written by its own module."""
