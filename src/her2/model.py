@@ -7,6 +7,7 @@ and the layers the NumPy reference runs on: one parameter set, every trial.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +17,7 @@ import numpy as np
 
 from her2.engine.layout import MAX_DRIVERS, CloneArrays, Constants, DrugArrays, NetworkArrays, ReceptorArrays
 from her2.errors import NetworkError, RecordError, unknown
-from her2.evidence.load import canonical_values, load_agent, load_network
+from her2.evidence.load import USER_VARIABLE, canonical_values, load_agent, load_network
 from her2.evidence.schema import Agent
 from her2.signalling.network import Network, build_network, evaluate_network, half_saturated, reduce_network
 from her2.signalling.receptors import (
@@ -153,8 +154,12 @@ def _fixed_input(level: float, half: bool) -> float:
     return level / (1.0 + level) if half else level
 
 
-@lru_cache(maxsize=8)
 def _network_file(name: str) -> Any:
+    return _network_of(name, os.environ.get(USER_VARIABLE))
+
+
+@lru_cache(maxsize=8)
+def _network_of(name: str, _user: str | None) -> Any:
     return load_network(name)
 
 

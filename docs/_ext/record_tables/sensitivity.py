@@ -9,13 +9,15 @@ import yaml
 
 from her2.errors import Her2Error
 from her2.evidence import load
+from her2.sensitivity.heat_map import common_name
 from her2.sensitivity.report import Report, interval, sizes
 from her2.sensitivity.store import is_current, read_report
-from record_tables.text import Generated, link, markdown, number, plain
+from record_tables.text import Generated, code, link, markdown, number, plain
 
 
 class Sensitivity(Generated):
-    """`sensitivity WHAT`: `made`, `cases`, `top`, `posterior`, `observed`, `directions` or `pairs`."""
+    """`sensitivity WHAT`: `made`, `cases`, `top`, `posterior`, `observed`, `directions`, `pairs`
+    or `reading`."""
 
     required_arguments = 1
 
@@ -127,11 +129,73 @@ def _directions(report: Report) -> str:
 
 
 def _pairs(report: Report) -> str:
-    rows = [(_factor(p.first), _factor(p.second), f"{p.cosine:+.3f}") for p in report.pairs]
-    return markdown(("factor", "factor", "cosine"), rows) if rows else "None.\n"
+    """Groups of factors linked by pairs, with the pairs' cosines."""
+    rows = []
+    for group in report.groups():
+        own = [p for p in report.pairs if p.first in group]
+        best = max(own, key=lambda p: abs(p.cosine))
+        least = min(abs(p.cosine) for p in own)
+        size = f"{least:.3f}" + (f" to {abs(best.cosine):.3f}" if len(own) > 1 else "")
+        opposite = [p for p in own if p.cosine < 0.0]
+        rows.append(
+            (
+                ", ".join(_factor(name) for name in group), str(len(own)), size,
+                "; ".join(f"{_factor(p.first)} against {_factor(p.second)}" for p in opposite[:3])
+                + (" and others" if len(opposite) > 3 else ""),
+            )
+        )  # fmt: skip
+    return markdown(("factors", "pairs", "cosine, size", "opposite"), rows) if rows else "None.\n"
+
+
+_GROUPS: typing.Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
+    ("Antibodies", ("trastuzumab", "pertuzumab", "margetuximab", "trastuzumab + pertuzumab")),
+    ("Conjugates", ("t_dm1", "mm_302")),
+    ("Kinase inhibitors of HER2", ("lapatinib", "tucatinib", "neratinib", "afatinib")),
+    ("Inhibitors of PI3K and AKT", ("alpelisib", "taselisib", "buparlisib", "mk_2206")),
+    ("Everolimus", ("everolimus",)),
+    ("Hsp90 inhibitor", ("hsp90_inhibitor",)),
+    ("IGF1R inhibitor", ("bms_754807",)),
+    ("Dasatinib on HER2 delta16", ("dasatinib",)),
+    ("Endocrine drugs", ("letrozole", "tamoxifen")),
+    ("Bevacizumab", ("bevacizumab",)),
+    ("Cytotoxics alone", ("docetaxel", "capecitabine", "vinorelbine")),
+    ("Trastuzumab with docetaxel", ("trastuzumab + docetaxel",)),
+    ("Trastuzumab with lapatinib", ("trastuzumab + lapatinib",)),
+)
+
+
+def _reading(report: Report) -> str:
+    """One sentence per group of cases: the factors whose total index averages a tenth or more."""
+    lines = []
+    for words, cases in _GROUPS:
+        own = [c for c in report.cases if c.case in cases]
+        totals: dict[str, list[float]] = {}
+        for case in own:
+            best: dict[str, float] = {}
+            for r in report.indices:
+                if r.case == case.case:
+                    name = common_name(r.factor)
+                    name = "own kill rate" if name.startswith(("kill.", "payload.t", "payload.m")) else name
+                    best[name] = max(best.get(name, 0.0), r.total)
+            for name, total in best.items():
+                totals.setdefault(name, []).append(total)
+        mean = {name: sum(x) / len(own) for name, x in totals.items()}
+        leading = sorted((n for n, m in mean.items() if m >= 0.1), key=lambda n: -mean[n])
+        parts = []
+        for name in leading:
+            low, high = round(100 * min(totals[name])), round(100 * max(totals[name]))
+            label = code(name) if "." in name else plain(name)
+            parts.append(f"{label} {low}" + (f" to {high}" if high > low else ""))
+        apart = [1.0 - sum(r.first for r in report.indices if r.case == c.case) for c in own]
+        text = "; ".join(parts) if parts else "no factor reaches a tenth of the variance"
+        lines.append(
+            f"- **{words}**: {text} %. Not explained by single factors: {round(100 * max(min(apart), 0.0))}"
+            + (f" to {round(100 * max(apart))}" if len(own) > 1 else "") + " %.\n"
+        )  # fmt: skip
+    return "".join(lines)
 
 
 _TABLES: typing.Final[dict[str, Callable[[Report], str]]] = {
     "made": _made, "cases": _cases, "top": _top, "posterior": _posterior, "observed": _observed,
-    "directions": _directions, "pairs": _pairs,
+    "directions": _directions, "pairs": _pairs, "reading": _reading,
 }  # fmt: skip

@@ -306,7 +306,7 @@ def load_cell(name: str) -> Cell:
                 f"{name}: no such file; expected a cell file or one of {', '.join(cell_names())}"
             )
         return read_cell(path)
-    for found in files_of("cells"):
+    for found in reversed(list(files_of("cells"))):  # the user's own before those of the record
         entry = _parse(found)
         if normal_name(name) in {normal_name(x) for x in (entry.id, entry.name, *entry.aliases)}:
             return _cell(entry, show_path(found))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from her2.errors import RecordError, unknown
-from her2.evidence.load import canonical_values, load_agents
+from her2.evidence.load import USER_VARIABLE, canonical_values, load_agents
 from her2.evidence.schema import Action, Agent
 from her2.model import full_layers
 from her2.signalling.network import Network
@@ -96,7 +97,7 @@ def build_cell_model(
             raise RecordError(f"parameter {name}: expected a finite number, got {value}")
         merged[name] = float(value)
     receptors, network = full_layers(merged)
-    agents = _agents()
+    agents = _agents(os.environ.get(USER_VARIABLE))
     halves: dict[ActionKey, float] = {}
     tops: dict[ActionKey, float] = {}
     for name, agent in agents.items():
@@ -110,7 +111,7 @@ def build_cell_model(
 
 
 @lru_cache(maxsize=2)
-def _agents() -> Mapping[str, Agent]:
+def _agents(_user: str | None) -> Mapping[str, Agent]:
     return acting_agents()
 
 

@@ -118,6 +118,17 @@ class Report:
             screening=tuple(r for r in self.screening if r.case in cases),
         )
 
+    def groups(self) -> list[tuple[str, ...]]:
+        """Factors linked by pairs that cannot be told apart, the pair with the largest cosine first."""
+        found: list[set[str]] = []
+        for pair in self.pairs:
+            linked = [g for g in found if pair.first in g or pair.second in g]
+            joined = {pair.first, pair.second}.union(*linked)
+            place = min((found.index(g) for g in linked), default=len(found))
+            found = [g for g in found if g not in linked]
+            found.insert(place, joined)
+        return [tuple(sorted(g)) for g in found]
+
     def as_dict(self) -> dict[str, Any]:
         """Plain data."""
         return asdict(self)
@@ -250,11 +261,12 @@ def print_report(report: Report, console: Console) -> None:
     singular = report.provenance["singular_values"]
     identified = sum(s > 1.0 for s in singular)
     console.print(
-        f"{identified} of {len(report.local)} directions would be learned from {len(singular)} observations; "
-        f"{len(report.pairs)} pairs of factors cannot be told apart."
+        f"{identified} of {len(report.local)} directions would be learned from {len(singular)} observations. Factors "
+        "that cannot be told apart:",
+        highlight=False,
     )
-    for pair in report.pairs[:TOP]:
-        console.print(f"  {pair.first} and {pair.second} (cosine {pair.cosine:+.2f})", highlight=False)
+    for group in report.groups():
+        console.print(f"  {', '.join(group)}", highlight=False)
     console.print(f"{sizes(report)}. {NOTICE}", markup=False, highlight=False)
 
 
