@@ -17,7 +17,7 @@ import numpy as np
 
 from her2.engine.layout import MAX_DRIVERS, CloneArrays, Constants, DrugArrays, NetworkArrays, ReceptorArrays
 from her2.errors import NetworkError, RecordError, unknown
-from her2.evidence.load import USER_VARIABLE, canonical_values, load_agent, load_network
+from her2.evidence.load import USER_VARIABLE, load_agent, load_network, merged_values
 from her2.evidence.schema import Agent
 from her2.signalling.network import Network, build_network, evaluate_network, half_saturated, reduce_network
 from her2.signalling.receptors import (
@@ -101,13 +101,7 @@ def build_model(values: Mapping[str, float] | None = None, agents: Sequence[str]
     her2.errors.NetworkError
         A network file that cannot be compiled.
     """
-    merged = dict(canonical_values())
-    for name, value in (values or {}).items():
-        if name not in merged:
-            raise unknown("parameter", name, merged)
-        if not math.isfinite(value):
-            raise RecordError(f"parameter {name}: expected a finite number, got {value}")
-        merged[name] = float(value)
+    merged = merged_values(values)
     names = tuple(agents) if agents is not None else engine_agents()
     drugs = tuple(load_agent(n) for n in names)
     receptors, network = population_layers(merged)

@@ -10,8 +10,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from her2.errors import RecordError, unknown
-from her2.evidence.load import USER_VARIABLE, canonical_values, load_agents
+from her2.errors import unknown
+from her2.evidence.load import USER_VARIABLE, load_agents, merged_values
 from her2.evidence.schema import Action, Agent
 from her2.model import full_layers
 from her2.signalling.network import Network
@@ -89,13 +89,7 @@ def build_cell_model(
     her2.errors.NetworkError
         A network file that cannot be compiled.
     """
-    merged = dict(canonical_values())
-    for name, value in (values or {}).items():
-        if name not in merged:
-            raise unknown("parameter", name, merged)
-        if not math.isfinite(value):
-            raise RecordError(f"parameter {name}: expected a finite number, got {value}")
-        merged[name] = float(value)
+    merged = merged_values(values)
     receptors, network = full_layers(merged)
     agents = _agents(os.environ.get(USER_VARIABLE))
     halves: dict[ActionKey, float] = {}

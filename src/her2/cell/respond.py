@@ -96,7 +96,8 @@ def respond(
     n = columns.size
     n_slow = len(model.network.slow)
     none = np.zeros((n_slow, n))
-    rest = signals(model, before, drug_effects(model, before), none)
+    effects_before = drug_effects(model, before)
+    rest = signals(model, before, effects_before, none)
     effects = drug_effects(model, columns)
     length = np.broadcast_to(np.asarray(days, dtype=np.float64), (n,))
     slow = none
@@ -107,8 +108,8 @@ def respond(
         steps = max(2, math.ceil(longest / DAYS_PER_STEP))
         dt = length / steps
         state = acute
+        start = rates(model, columns, effects, state, rest)["net_growth"]
         for _ in range(steps):
-            start = rates(model, columns, effects, state, rest)["net_growth"]
             middle = _relaxed(model, slow, state, rest, 0.5 * dt)
             state_middle = signals(model, columns, effects, middle)
             slow = _relaxed(model, slow, state_middle, rest, dt)
@@ -116,13 +117,14 @@ def respond(
             end = rates(model, columns, effects, state, rest)["net_growth"]
             centre = rates(model, columns, effects, state_middle, rest)["net_growth"]
             mean += (start + 4.0 * centre + end) / 6.0 / steps
+            start = end
         values = state
     else:
         values = acute
     phenotype = rates(model, columns, effects, values, rest)
     phenotype["mean_growth"] = np.where(length > 0.0, mean, phenotype["net_growth"])
     result = {**values, **phenotype}
-    result["untreated_growth"] = rates(model, before, drug_effects(model, before), rest, rest)["net_growth"]
+    result["untreated_growth"] = rates(model, before, effects_before, rest, rest)["net_growth"]
     share = columns.attributes["heterogeneity"]
     if np.any(share > 0.0):
         result = _mixed(model, columns, length, before, result)
@@ -145,13 +147,13 @@ def _relaxed(
     """Slow states after dt days in which their drivers keep their values."""
     new = np.empty_like(slow)
     for k, state in enumerate(model.network.slow):
-        name = _node_name(model.network.names[state.driver])
+        name = readout_name(model.network.names[state.driver])
         drive = np.maximum(state.sign * (now[name] - rest[name]), 0.0)
         new[k] = drive + (slow[k] - drive) * np.exp(-dt / state.time_constant_d)
     return new
 
 
-def _node_name(name: str) -> str:
+def readout_name(name: str) -> str:
     """Name of a node's value among the readouts."""
     return "apoptosis_signal" if name == "apoptosis" else name
 
@@ -257,7 +259,10 @@ def signals(
         values = _network_values(network, levels, slow, effects.node)
     result = {f"input_{k}": values[r] for r, k in enumerate(network.names[: network.n_inputs])}
     result.update(
-        {_node_name(k): values[network.n_inputs + r] for r, k in enumerate(network.names[network.n_inputs :])}
+        {
+            readout_name(k): values[network.n_inputs + r]
+            for r, k in enumerate(network.names[network.n_inputs :])
+        }
     )
     result.update(dict(zip(layer.species, totals, strict=True)))
     result.update(dict(zip(layer.dimers, dimers, strict=True)))

@@ -20,7 +20,7 @@ from her2.claims.cell_runs import prepare, run_cells, untreated_growth
 from her2.claims.verdict import compute_statistic, judge, missed_effect, smallest_effect
 from her2.errors import Her2Error
 from her2.evidence.biology import Expectation, Experiment
-from her2.evidence.load import load_studies
+from her2.evidence.load import load_study
 
 MEMBERS, COHORT_MEMBERS = 32, 12
 """Members of the ensemble behind the verdict on experiments on cells, and on cohorts."""
@@ -314,9 +314,7 @@ def study_size(case: Case) -> int | None:
         return experiment.expect.patients
     if case.claim.trial is None:
         return None
-    study = load_studies().get(case.claim.trial)
-    if study is None:
-        return None
+    study = load_study(case.claim.trial)
     arms = [a.n for a in study.arms]
     if study.n is not None:
         return study.n

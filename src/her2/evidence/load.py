@@ -7,8 +7,9 @@ names the file, the field, what was expected and what came.
 from __future__ import annotations
 
 import copy
+import math
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -438,3 +439,21 @@ def _network(path: Path, name: str, _changed: int, _size: int) -> Any:
 def canonical_values() -> dict[str, float]:
     """Value of every parameter in its own unit, by id."""
     return {k: p.value for k, p in load_parameters().items()}
+
+
+def merged_values(values: Mapping[str, float] | None) -> dict[str, float]:
+    """Value of every parameter, those given in place of the record's.
+
+    Raises
+    ------
+    her2.errors.UnknownNameError, her2.errors.RecordError
+        A parameter that does not exist; a value that is not finite.
+    """
+    merged = canonical_values()
+    for name, value in (values or {}).items():
+        if name not in merged:
+            raise unknown("parameter", name, merged)
+        if not math.isfinite(value):
+            raise RecordError(f"parameter {name}: expected a finite number, got {value}")
+        merged[name] = float(value)
+    return merged

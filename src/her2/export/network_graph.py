@@ -15,8 +15,7 @@ import numpy as np
 from her2.cell.condition import Columns
 from her2.cell.effects import is_disabled
 from her2.cell.model import CellModel, actions_of
-from her2.cell.respond import _node_name as readout_name
-from her2.cell.respond import respond
+from her2.cell.respond import readout_name, respond
 from her2.evidence.load import load_network
 from her2.evidence.schema import Action
 from her2.signalling.network import hill_value

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,14 @@ class ReceptorLayer:
     src: Array
     kinases: tuple[str, ...]
     dimer_kinase: Array
+
+    @cached_property
+    def reference_recruitment(self) -> tuple[float, float]:
+        """Unscaled PI3K and RAS recruitment of the untreated reference cell, solved once per layer."""
+        totals, ligands = self.reference_totals[:, None], self.reference_ligands[:, None]
+        constants = association_constants(self, ligands, np.zeros((len(self.antibodies), 1)))
+        dimers = dimer_amounts(self, free_monomers(self, totals, constants), constants)[:, 0]
+        return float(self.pi3k @ dimers), float(self.ras @ dimers)
 
 
 def reduce_receptors(layer: ReceptorLayer, species: Sequence[str]) -> ReceptorLayer:
@@ -208,11 +217,7 @@ def recruitment(layer: ReceptorLayer, dimers: Array, kinase: Array | None = None
 
 def reference_recruitment(layer: ReceptorLayer) -> tuple[float, float]:
     """Unscaled PI3K and RAS recruitment of the untreated reference cell."""
-    totals = layer.reference_totals[:, None]
-    ligands = layer.reference_ligands[:, None]
-    constants = association_constants(layer, ligands, np.zeros((len(layer.antibodies), 1)))
-    dimers = dimer_amounts(layer, free_monomers(layer, totals, constants), constants)[:, 0]
-    return float(layer.pi3k @ dimers), float(layer.ras @ dimers)
+    return layer.reference_recruitment
 
 
 def surface_totals(layer: ReceptorLayer, totals: Array, occupancy: Array) -> Array:
