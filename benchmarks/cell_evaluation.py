@@ -186,7 +186,12 @@ def in_fresh_process(cache: str) -> float:
 def source_digest() -> str:
     """Digest of the sources that are measured."""
     package = Path(her2.__file__).parent
-    files = [*package.glob("engine/*.py"), *package.glob("signalling/*.py"), package / "model.py"]
+    files = [
+        *package.glob("engine/*.py"),
+        *package.glob("signalling/*.py"),
+        package / "model.py",
+        package / "drugs.py",
+    ]
     files += [package / "cell" / f"{name}.py" for name in ("effects", "model", "respond")]
     return hashlib.blake2b(b"".join(p.read_bytes() for p in sorted(files)), digest_size=8).hexdigest()
 

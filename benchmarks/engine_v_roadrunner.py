@@ -37,7 +37,7 @@ import numpy as np
 
 import her2
 from her2.engine.layout import Attribute, CourseArrays, Outcome, RegimenArrays
-from her2.engine.run import Followed, follow
+from her2.engine.run import DoseChanges, Followed, follow
 from her2.export import antimony_text, planned_doses, to_sbml
 from her2.model import Model, build_model
 from her2.patients.sample import Cohort, population_values, sample_cohort
@@ -66,35 +66,42 @@ def cleopatra_like(model: Model, scan_weeks: int) -> RegimenArrays:
         cycle_weeks=np.full((1, len(names)), 3, dtype=np.int64),
         doses_in_week=np.tile(np.array([1.0, 0.0, 0.0]), (1, len(names), 1)),
         max_cycles=np.array([[6.0 if n == "docetaxel" else UNREACHED for n in names]]),
+        start_week=np.zeros((1, len(names)), dtype=np.int64),
         scan_weeks=np.array([scan_weeks], dtype=np.int64),
         is_chemo=np.ones(1, dtype=np.int64),
     )
 
 
 def without_events(model: Model, cohort: Cohort) -> tuple[Model, Cohort]:
-    """The same model and patients with no death, no new CNS seeds and no change of line."""
+    """The same model and patients with no death, no new CNS seeds, no change of line and no tolerance to therapy.
+
+    The full model has none of these.
+    """
     attributes = cohort.attributes.copy()
     attributes[Attribute.BACKGROUND_DEATH] = 0.0
-    constants = model.constants._replace(death_hazard=0.0, cns_seed_hazard=0.0, cns_detectable=UNREACHED)
+    constants = model.constants._replace(
+        death_hazard=0.0,
+        cns_seed_hazard=0.0,
+        cns_detectable=UNREACHED,
+        line_tolerance=0.0,
+        immune_tolerance=0.0,
+    )
     return dataclasses.replace(model, constants=constants), dataclasses.replace(cohort, attributes=attributes)
 
 
 def run_kernel(model: Model, cohort: Cohort, scan_weeks: int) -> Followed:
     """One arm for five years on one thread."""
     course = CourseArrays(
-        entry_line=0,
-        prior_regimen=np.zeros(0, dtype=np.int64),
-        trial_regimen=0,
-        later_probability=np.zeros((0, 1)),
-        later_regimen=np.zeros((0, 1), dtype=np.int64),
+        entry_line=np.zeros(1, dtype=np.int64),
+        prior_regimen=np.full((1, 1), -1),
+        trial_regimen=np.zeros(1, dtype=np.int64),
+        later_probability=np.zeros((1, 0, 1)),
+        later_regimen=np.zeros((1, 0, 1), dtype=np.int64),
         horizon_weeks=WEEKS,
         prior_limit_weeks=520,
     )
-    shape = (len(model.agents), cohort.n)
-    return follow(
-        model, cohort, np.arange(cohort.n), cleopatra_like(model, scan_weeks), course,
-        np.full(shape, UNREACHED), np.ones(shape), SEED,
-    )  # fmt: skip
+    doses = DoseChanges.none(len(model.agents), cohort.n)
+    return follow(model, cohort, np.arange(cohort.n), cleopatra_like(model, scan_weeks), course, doses, SEED)
 
 
 def first_call() -> None:
@@ -142,7 +149,12 @@ def in_fresh_process(cache: str) -> dict[str, float]:
 def source_digest() -> str:
     """Digest of the engine, signalling and model sources, to tell which kernel was measured."""
     package = Path(her2.__file__).parent
-    files = [*package.glob("engine/*.py"), *package.glob("signalling/*.py"), package / "model.py"]
+    files = [
+        *package.glob("engine/*.py"),
+        *package.glob("signalling/*.py"),
+        package / "model.py",
+        package / "drugs.py",
+    ]
     return hashlib.blake2b(b"".join(p.read_bytes() for p in sorted(files)), digest_size=8).hexdigest()
 
 

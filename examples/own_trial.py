@@ -51,7 +51,7 @@ def main(patients: int = 1000) -> None:
                 f"  docetaxel {dose} mg/m2: ORR {100 * orr.value:.1f} %, median PFS {pfs.value:.1f} months "
                 f"[{pfs.low:.1f}, {pfs.high:.1f}]"
             )
-    print("The model knows no toxicity beyond the adverse events named in the trial file.")
+    print("Adverse events and what they do to the dose come from the record, by drug (docs: Toxicity).")
 
 
 if __name__ == "__main__":

@@ -13,13 +13,19 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from her2.api import Cell, trial
+    from her2.design_study.api import design
     from her2.evidence.load import load_agent, load_claims, load_parameters, load_sources, load_study
     from her2.model import build_model
+    from her2.prognosis.predict import predict_patient
+    from her2.prognosis.sequences import compare_sequences
     from her2.trials.design import load_trial
 
 _HOMES = {
     "Cell": "her2.api",
     "trial": "her2.api",
+    "design": "her2.design_study.api",
+    "predict_patient": "her2.prognosis.predict",
+    "compare_sequences": "her2.prognosis.sequences",
     "load_trial": "her2.trials.design",
     "build_model": "her2.model",
     "load_agent": "her2.evidence.load",
@@ -34,12 +40,15 @@ __all__ = [
     "__version__",
     "build_model",
     "cell",
+    "compare_sequences",
+    "design",
     "load_agent",
     "load_claims",
     "load_parameters",
     "load_sources",
     "load_study",
     "load_trial",
+    "predict_patient",
     "trial",
 ]
 

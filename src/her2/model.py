@@ -8,15 +8,25 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from her2.engine.layout import MAX_DRIVERS, CloneArrays, Constants, DrugArrays, NetworkArrays, ReceptorArrays
-from her2.errors import NetworkError, RecordError, unknown
+from her2.drugs import actions_of, drug_arrays, epitope_kd, needed_inputs
+from her2.engine.layout import (
+    MAX_DRIVERS,
+    Attribute,
+    CloneArrays,
+    Constants,
+    DrugArrays,
+    InputArrays,
+    NetworkArrays,
+    ReceptorArrays,
+)
+from her2.errors import NetworkError, unknown
 from her2.evidence.load import USER_VARIABLE, load_agent, load_network, merged_values
 from her2.evidence.schema import Agent
 from her2.signalling.network import Network, build_network, evaluate_network, half_saturated, reduce_network
@@ -31,7 +41,7 @@ from her2.signalling.receptors import (
     reference_recruitment,
     surface_totals,
 )
-from her2.units import DAYS_PER_WEEK, NM_TO_MG_PER_L
+from her2.units import DAYS_PER_WEEK
 
 LN10 = math.log(10.0)
 
@@ -58,6 +68,7 @@ class Model:
     constants: Constants
     clones: CloneArrays
     drugs: DrugArrays
+    inputs: InputArrays
     clone_names: tuple[str, ...]
     clone_fraction_kinds: tuple[str, ...]
     genotype_names: tuple[str, ...]
@@ -71,18 +82,41 @@ class Model:
 
     @property
     def cytotoxics(self) -> tuple[Agent, ...]:
-        """Agents with a cytotoxic role, in the order of the cytotoxic arrays."""
-        return tuple(a for a in self.agents if a.engine is not None and a.engine.role == "cytotoxic")
+        """Agents that kill by themselves, in the order of the drugs."""
+        return tuple(a for a in self.agents if any(x.on == "cytotoxic" for x in actions_of(a)))
+
+    def kd(self, antibody: str) -> float:
+        """Concentration beside the tumour cells at which an antibody holds half of its epitope, mg/L."""
+        agent = self.agents[self.drug_index(antibody)]
+        return epitope_kd(agent, antibody, self.values)
+
+    def giving(self, names: Iterable[str]) -> Model:
+        """The same model with these agents only, sorted by id; itself if they are its own."""
+        wanted = tuple(sorted(set(names)))
+        if wanted == tuple(a.id for a in self.agents):
+            return self
+        agents = tuple(_agent_of(n, os.environ.get(USER_VARIABLE)) for n in wanted)
+        if _layers_for(agents) != _layers_for(self.agents):
+            return build_model(self.values, wanted)
+        recruited = self.receptor_arrays.recruitment.shape[0]
+        drugs = drug_arrays(agents, self.values, self.receptors, self.network, recruited)
+        return replace(self, agents=agents, drugs=drugs)
 
 
-def engine_agents() -> tuple[str, ...]:
-    """Agents of the record that have a role in the engine, sorted by id."""
+REFERENCE_AGENTS = ("capecitabine", "docetaxel", "pertuzumab", "trastuzumab", "vinorelbine")
+"""Agents of a model for which none are named: those of CLEOPATRA and of the lines after it."""
+
+
+def trial_agents() -> tuple[str, ...]:
+    """Agents that a trial can give: their record says what they do to a cell and at which dose; sorted by id."""
     from her2.evidence.load import files_of
 
-    # most agents are evidence only; a look at the text spares parsing them
-    named = {
-        p.stem for p in files_of("agents") if "\nengine:" in p.read_text(encoding="utf-8", errors="replace")
-    }
+    named = set()
+    for path in files_of("agents"):
+        # a look at the text spares parsing what is evidence only
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if "\npharmacodynamics:" in text and "\nregimens:" in text:
+            named.add(path.stem)
     return tuple(sorted(named))
 
 
@@ -92,7 +126,7 @@ def build_model(values: Mapping[str, float] | None = None, agents: Sequence[str]
     Parameters
     ----------
     values : parameter values that replace the record's, by id; the unit is that of the record.
-    agents : agents to include, default all that have a role in the engine.
+    agents : agents to include, default `REFERENCE_AGENTS`; a trial's model has its own (`Model.giving`).
 
     Raises
     ------
@@ -102,23 +136,66 @@ def build_model(values: Mapping[str, float] | None = None, agents: Sequence[str]
         A network file that cannot be compiled.
     """
     merged = merged_values(values)
-    names = tuple(agents) if agents is not None else engine_agents()
-    drugs = tuple(load_agent(n) for n in names)
-    receptors, network = population_layers(merged)
-    clones, clone_names, kinds, genotypes = _clone_arrays(_network_file("clones"))
+    names = tuple(agents) if agents is not None else REFERENCE_AGENTS
+    drugs = tuple(_agent_of(n, os.environ.get(USER_VARIABLE)) for n in names)
+    keep, also = _layers_for(drugs)
+    receptors, network = population_layers(merged, keep, also)
+    clones, clone_names, fractions, genotypes = _clone_arrays(_network_file("clones"))
+    taken = receptor_arrays(receptors, network)
+    recruited = taken.recruitment.shape[0]
     return Model(
         values=merged,
         agents=drugs,
         receptors=receptors,
         network=network,
-        receptor_arrays=receptor_arrays(receptors, network),
+        receptor_arrays=taken,
         network_arrays=network_arrays(network, MAX_DRIVERS),
-        constants=_constants(merged, receptors, network, drugs),
+        constants=_constants(merged, receptors, network),
         clones=clones,
-        drugs=_drug_arrays(drugs, merged),
+        drugs=drug_arrays(drugs, merged, receptors, network, recruited),
+        inputs=_input_arrays(network, recruited),
         clone_names=clone_names,
-        clone_fraction_kinds=kinds,
+        clone_fraction_kinds=fractions,
         genotype_names=genotypes,
+    )
+
+
+def _layers_for(agents: Sequence[Agent]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Shared inputs and further nodes that the population's network keeps for these drugs."""
+    also = ("vegf",) if any(x.on == "vegf" for a in agents for x in actions_of(a)) else ()
+    return needed_inputs(agents, _shared_levels()), also
+
+
+@lru_cache(maxsize=256)
+def _agent_of(name: str, _user: str | None) -> Agent:
+    return load_agent(name)
+
+
+INPUT_ATTRIBUTES = {
+    "igf1r": Attribute.BYPASS,
+    "pik3ca": Attribute.PIK3CA,
+    "pten": Attribute.PTEN,
+    "er": Attribute.ER,
+    "cyclin_e": Attribute.CYCLIN_E,
+    "bim_level": Attribute.BIM,
+}
+"""Attribute of a virtual patient that feeds each network input."""
+
+
+def _shared_levels() -> dict[str, float]:
+    """Level of the network inputs that all virtual patients share, before half-saturation."""
+    return {i["id"]: float(i["population"]) for i in _network_file("pathway")["inputs"] if "population" in i}
+
+
+def _input_arrays(network: Network, recruited: int) -> InputArrays:
+    shared = _shared_levels()
+    names = network.names[recruited : network.n_inputs]
+    for name in names:
+        if name not in INPUT_ATTRIBUTES and name not in shared:
+            raise unknown("network input", name, INPUT_ATTRIBUTES, "network/pathway.yaml")
+    return InputArrays(
+        attribute=np.array([int(INPUT_ATTRIBUTES.get(k, -1)) for k in names], dtype=np.int64),
+        level=np.array([shared.get(k, 0.0) for k in names]),
     )
 
 
@@ -132,13 +209,23 @@ def full_layers(values: Mapping[str, float]) -> tuple[ReceptorLayer, Network]:
     return receptors, build_network(_network_file("pathway"), values, receptors.species)
 
 
-def population_layers(values: Mapping[str, float]) -> tuple[ReceptorLayer, Network]:
-    """The same layers with what all virtual patients share folded into the weights."""
+def population_layers(
+    values: Mapping[str, float], keep: frozenset[str] = frozenset(), also: Sequence[str] = ()
+) -> tuple[ReceptorLayer, Network]:
+    """The same layers with what all virtual patients share folded into the weights.
+
+    Parameters
+    ----------
+    keep : inputs that stay although all patients share them, since a drug changes them
+    also : nodes that stay although no output needs them
+    """
     receptors, network = full_layers(values)
+    for name in also:
+        network = replace(network, outputs={**network.outputs, name: network.names.index(name)})
     fixed = {
         i["id"]: _fixed_input(float(i["population"]), bool(i.get("half_saturated", False)))
         for i in _network_file("pathway")["inputs"]
-        if "population" in i
+        if "population" in i and i["id"] not in keep
     }
     place = {receptors.species.index(name): k for k, name in enumerate(POPULATION_RECEPTORS)}
     return reduce_receptors(receptors, POPULATION_RECEPTORS), reduce_network(network, fixed, place)
@@ -190,6 +277,7 @@ def receptor_arrays(layer: ReceptorLayer, network: Network) -> ReceptorArrays:
         downregulation=np.ascontiguousarray(layer.downregulation),
         recruitment=np.stack([weights[name] for name in taken]),
         dimer_kinase=np.ascontiguousarray(layer.dimer_kinase),
+        her2=layer.species.index("her2"),
     )
 
 
@@ -245,6 +333,7 @@ def network_arrays(network: Network, most_drivers: int | None = None) -> Network
         out_proliferation=network.outputs["proliferation"],
         out_apoptosis=network.outputs["apoptosis"],
         out_survival=network.outputs["survival_signal"],
+        out_vegf=network.outputs.get("vegf", network.outputs["proliferation"]),
     )
 
 
@@ -263,6 +352,8 @@ def _clone_arrays(record: Any) -> tuple[CloneArrays, tuple[str, ...], tuple[str,
         genotype=np.array([genotypes.index(c["genotype"]) for c in record["clones"]], dtype=np.int64),
         cost=np.array([float(c["cost"]) for c in record["clones"]]),
         mdr=np.array([1.0 if c["mdr"] else 0.0 for c in record["clones"]]),
+        effector_factor=np.array([float(c.get("effector_factor", 1.0)) for c in record["clones"]]),
+        endocrine_factor=np.array([float(c.get("endocrine_factor", 1.0)) for c in record["clones"]]),
         her2_factor=column("her2_factor", 1.0),
         egfr_factor=column("egfr_factor", 1.0),
         bypass_added=column("bypass_added", 0.0),
@@ -275,19 +366,8 @@ def _clone_arrays(record: Any) -> tuple[CloneArrays, tuple[str, ...], tuple[str,
     return arrays, names, kinds, tuple(genotypes)
 
 
-def _kd_mg_per_l(agents: Sequence[Agent], slot: str, barrier: float) -> float:
-    """Effective dissociation constant in tumour, mg/L; huge where the antibody is not among the agents."""
-    for agent in agents:
-        if agent.engine is not None and agent.engine.slot == slot:
-            kd = next(b for b in agent.binding if b.id == "kd")
-            assert agent.molecular_weight is not None
-            return kd.value * agent.molecular_weight.value * NM_TO_MG_PER_L * barrier
-    return 1e9
-
-
-def _constants(
-    value: Mapping[str, float], receptors: ReceptorLayer, network: Network, agents: Sequence[Agent]
-) -> Constants:
+def _constants(value: Mapping[str, float], receptors: ReceptorLayer, network: Network) -> Constants:
+    shared = {k: np.array([v]) for k, v in _shared_levels().items() if k in network.names[: network.n_inputs]}
     reference = signals(
         receptors,
         network,
@@ -298,9 +378,9 @@ def _constants(
             "igf1r": np.array([value["population.bypass_median"]]),
             "pten": np.ones(1),
             "bim_level": np.ones(1),
+            **shared,
         },
     )
-    barrier = value["distribution.binding_barrier"]
     return Constants(
         cell_cycle_reference=float(reference["cell_cycle"][0]),
         bim_reference=float(reference["apoptosis"][0]),
@@ -312,13 +392,18 @@ def _constants(
         chemo_synergy=value["tumour.chemo_synergy"],
         chemo_cycle_exponent=value["tumour.chemo_cycle_exponent"],
         line_tolerance=value["tumour.line_tolerance"],
+        immune_tolerance=value["tumour.immune_tolerance"],
+        er_drive=value["tumour.er_drive"],
+        er_withdrawal_kill=value["tumour.er_withdrawal_kill"],
         mdr_factor=value["tumour.mdr_factor"],
         log_floor=value["tumour.log_floor"],
         replenish=value["tumour.replenish_log10"] * LN10,
-        kd_trastuzumab=_kd_mg_per_l(agents, "trastuzumab", barrier),
-        kd_pertuzumab=_kd_mg_per_l(agents, "pertuzumab", barrier),
-        tumour_partition=value["distribution.tumour_partition"],
-        cns_partition_antibody=value["cns.antibody_partition"],
+        payload_half=value["payload.half_bound"],
+        payload_exponent=value["payload.uptake_exponent"],
+        angiogenesis_share=value["angiogenesis.share"],
+        tcell_share=value["immune.tcell_share"],
+        tcell_kill=value["immune.tcell_kill"],
+        pdl1_brake=value["immune.pdl1"],
         new_lesion_hazard=value["observation.new_lesion_hazard"],
         new_lesion_exponent=value["observation.new_lesion_exponent"],
         death_hazard=value["death.hazard"],
@@ -335,41 +420,11 @@ def _constants(
         scan_error=value["observation.scan_error"],
         measurable_floor=value["observation.measurable_floor"],
         line_gap_weeks=float(round(value["therapy.line_gap"] / DAYS_PER_WEEK)),
-    )
-
-
-def _drug_arrays(agents: Sequence[Agent], value: Mapping[str, float]) -> DrugArrays:
-    slots = ("trastuzumab", "pertuzumab")
-    antibody: list[int] = []
-    cytotoxic: list[int] = []
-    kill: list[float] = []
-    exponent: list[float] = []
-    partition: list[float] = []
-    for agent in agents:
-        role = agent.engine
-        if role is None:
-            raise RecordError(
-                f"agents/{agent.id}.yaml: has no 'engine' section, so the engine cannot give it; "
-                f"agents it can give: {', '.join(engine_agents())}"
-            )
-        if role.role == "antibody":
-            assert role.slot is not None
-            antibody.append(slots.index(role.slot))
-            cytotoxic.append(-1)
-        else:
-            assert role.kill is not None and role.mdr_exponent is not None and role.cns_partition is not None
-            antibody.append(-1)
-            cytotoxic.append(len(kill))
-            kill.append(value[role.kill])
-            exponent.append(role.mdr_exponent)
-            partition.append(role.cns_partition)
-    return DrugArrays(
-        antibody=np.array(antibody, dtype=np.int64),
-        cytotoxic=np.array(cytotoxic, dtype=np.int64),
-        kill=np.array(kill, dtype=np.float64),
-        mdr_exponent=np.array(exponent, dtype=np.float64),
-        ke0=np.full(len(kill), value["distribution.effect_site_rate"]),
-        cns_partition=np.array(partition, dtype=np.float64),
+        cns_entry=value["cohort.cns_burden_log10"] * LN10,
+        cns_entry_sd=value["cohort.cns_burden_log10_sd"] * LN10,
+        cns_response=math.log(value["cohort.cns_response_volume"]),
+        pcr=value["cohort.pcr_log10"] * LN10,
+        relapse=value["cohort.detection_log10"] * LN10,
     )
 
 

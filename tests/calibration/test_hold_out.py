@@ -1,15 +1,18 @@
 """Calibration cannot read what is held out."""
 
 import ast
+import math
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from her2.evidence import load
 from her2.evidence.fit_view import fit_values
 from her2.evidence.load import DATA
+from her2.model import build_model
 
 SOURCE = Path(load.__file__).resolve().parent.parent
 HELD_OUT_TRIALS = (
@@ -57,6 +60,50 @@ def test_experimental_arms_of_held_out_trials_are_never_fitted():
                 # a control arm: every agent of it is in the comparator of the contrasts of that study
                 controls = {w.contrast.control for w in study.values if w.contrast is not None}
                 assert not controls or v.arm in controls, v.id
+
+
+def test_of_held_out_trials_only_the_control_arm_is_fitted():
+    """Every target of the calibration, through the trial files: no hazard ratio and no other arm of a held-out trial."""
+    from her2.calibration.targets import FIT_TRIALS, collect_targets
+    from her2.trials.design import load_trial
+
+    trials = {name: load_trial(name) for name in FIT_TRIALS}
+    targets = collect_targets(list(trials.values()))
+    held_out = [t for t in targets if t.trial in (*HELD_OUT_TRIALS, "th3resa")]
+    assert len({t.trial for t in held_out}) > 5
+    for target in held_out:
+        trial = trials[target.trial]
+        assert target.statistic != "hr", target.name
+        assert trial.arms[target.arm].id == trial.control, target.name
+
+
+def test_every_figure_for_fitting_becomes_a_target():
+    """None is lost because a trial file names its arms otherwise, or because no trial of the fit has that study."""
+    from her2.calibration.targets import FIT_TRIALS, collect_targets
+    from her2.trials.design import load_trial
+
+    targets = collect_targets([load_trial(name) for name in FIT_TRIALS])
+    assert {t.trial for t in targets} == set(FIT_TRIALS), "a trial of the fit without a figure to fit"
+    wanted = {
+        v.id
+        for path in (DATA / "studies").glob("*.yaml")
+        for v in fit_values(path.stem)
+        if v.value is not None
+    }
+    assert wanted - {t.published for t in targets} == set()
+
+
+def test_every_target_is_a_number_that_its_trial_computes():
+    from her2.calibration.targets import FIT_TRIALS, collect_targets
+    from her2.trials.analyse import endpoints_of
+    from her2.trials.design import load_trial
+
+    trials = {name: load_trial(name) for name in FIT_TRIALS}
+    targets = collect_targets(list(trials.values()))
+    assert len({(t.trial, t.published) for t in targets}) == len(targets)
+    for target in targets:
+        assert math.isfinite(target.value) and 0.0 < target.error < 2.0, target.name
+        assert target.endpoint in endpoints_of(trials[target.trial]), target.name
 
 
 def test_changing_every_figure_that_is_not_for_fitting_changes_no_target(tmp_path, monkeypatch):
@@ -117,12 +164,24 @@ def test_the_posterior_belongs_to_the_free_parameters():
 
 @pytest.mark.parametrize("law", ["lognormal", "logit_normal", "normal"])
 def test_coordinates_and_values_are_inverse(law):
-    from her2.calibration.free import load_free
+    """Free parameters and those that only the ensembles of cells draw."""
+    from her2.evidence.load import load_parameters
     from her2.evidence.priors import to_coordinate, to_value
 
-    found = [p for p in load_free().parameters if p.prior and p.prior.law == law]
+    found = [p for p in load_parameters().values() if p.prior and p.prior.law == law]
     assert found
     for p in found:
         for z in (-2.0, 0.0, 1.3):
             assert to_coordinate(p, to_value(p, z)) == pytest.approx(z, abs=1e-9)
         assert to_value(p, 0.0) == pytest.approx(p.value, rel=1e-12)
+
+
+def test_all_free_parameters_at_once():
+    from her2.calibration.free import load_free
+
+    free = load_free()
+    z = np.linspace(-1.5, 1.5, len(free.names))
+    values = free.values(z)
+    assert list(values) == sorted(values) and {p.role for p in free.parameters} == {"free"}
+    np.testing.assert_allclose(free.coordinates(values), z, atol=1e-9)
+    assert build_model(values).values == build_model().values | values

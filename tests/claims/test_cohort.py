@@ -14,8 +14,8 @@ from her2.engine.layout import Attribute
 from her2.errors import RecordError
 from her2.evidence.biology import Experiment
 from her2.evidence.load import load_population
-from her2.model import build_model
-from her2.patients.sample import population_values, sample_cohort
+from her2.model import build_model, trial_agents
+from her2.patients.sample import killing_class, population_values, sample_cohort
 
 N = 60
 TH = {"trastuzumab": "clinical", "docetaxel": "clinical"}
@@ -46,14 +46,15 @@ def _run(runner, *args, **keys):
 
 
 def test_patients_are_those_of_the_trials(patients):
-    engine = build_model(central().values)
+    engine = build_model(central().values, trial_agents())
     values = population_values(engine, load_population("first_line_metastatic"))
     cohort = sample_cohort(engine, values, 1, 0, N)
     for name in ("egfr", "her2", "her3", "bim", "pten"):
         np.testing.assert_allclose(patients.attributes[name], cohort.attributes[Attribute[name.upper()]])
-    for k, agent in enumerate(engine.cytotoxics):
-        own = patients.sensitivity[agent.engine.cytotoxic_class]
-        np.testing.assert_allclose(own, cohort.sensitivity[k], rtol=1e-12)
+    assert {killing_class(a) for a in engine.cytotoxics} == set(patients.sensitivity)
+    for agent in engine.cytotoxics:
+        own = patients.sensitivity[killing_class(agent)]
+        np.testing.assert_allclose(own, cohort.sensitivity[engine.drug_index(agent.id)], rtol=1e-12)
     np.testing.assert_allclose(np.exp(patients.fractions).sum(axis=0), 1.0)
 
 
@@ -106,8 +107,8 @@ def test_an_empty_subgroup_is_an_error(patients):
 
 
 def test_rates_of_the_sensitive_clone_are_those_of_the_cell_model(patients):
-    model = central()
-    table = RateTable(model, patients, load_clones())
+    model, clones = central(), load_clones()
+    table = RateTable(model, patients, clones)
     drugs = {"trastuzumab": ("clinical", 1.0), "pertuzumab": ("clinical", 1.0)}
     got = table.rates(drugs, "tumour")
     concentrations = {
@@ -119,9 +120,14 @@ def test_rates_of_the_sensitive_clone_are_those_of_the_cell_model(patients):
     for node, tolerance in ((0, 1e-12), (len(NODES) - 1, 3e-4)):
         r = respond(model, columns, NODES[node])
         expected = p.growth * ((1 + v["tumour.turnover"]) * r["proliferation"] - v["tumour.turnover"])
-        expected -= r["apoptotic_kill"] + r["effector_kill"] + r["tcell_kill"]
-        np.testing.assert_allclose(got.lasting[node, 0], expected, atol=tolerance)
-    assert not got.has_cytotoxic and not got.cytotoxic.any()
+        np.testing.assert_allclose(got.lasting[node, 0], expected - r["apoptotic_kill"], atol=tolerance)
+        # antibody-dependent kill is kept apart, since it falls with the time on an antibody
+        brought = r["effector_kill"] + r["tcell_kill"]
+        np.testing.assert_allclose(got.effector[node, 0], brought, atol=1e-12)
+        evasive = clones.effector_factor < 1.0
+        assert evasive.sum() == 1
+        np.testing.assert_allclose(got.effector[node, evasive][0], clones.effector_factor[evasive] * brought)
+    assert got.has_antibody and not got.has_cytotoxic and not got.cytotoxic.any()
 
 
 def test_cytotoxics_and_signals_are_kept_apart(patients):

@@ -5,20 +5,26 @@ import pytest
 
 from her2.engine.kernel import pk_step
 from her2.engine.layout import Attribute, Outcome, Status
-from her2.engine.run import follow
+from her2.engine.run import DoseChanges, follow
 from her2.patients.sample import population_values, sample_cohort
-from her2.trials.follow import arm_modifiers, prepare_trial, simulate_pool
+from her2.trials.follow import arm_doses, arm_events, prepare_trial, simulate_pool
+
+SEED = 5
 
 
-def _follow(model, trial, cohort, ids, arm=0, **kw):
+def _follow(model, trial, cohort, ids, arm=0, doses=None, **kw):
+    """Patients on an arm with its planned cycles and adverse events; `ids` are the positions of a cohort from 0 on."""
     plan = prepare_trial(model, trial)
-    cycles, factor = arm_modifiers(model, trial.arms[arm], cohort)
-    return follow(model, cohort, ids, plan.regimens, plan.courses[arm], cycles, factor, 5, **kw)
+    if doses is None:
+        events = arm_events(plan.toxicity[arm], SEED, 0, int(ids.max()) + 1, ids)
+        doses = arm_doses(plan.model, trial.arms[arm], np.zeros(cohort.n, dtype=np.int64), cohort, events)
+    return follow(plan.model, cohort, ids, plan.regimens, plan.courses[arm], doses, SEED, **kw)
 
 
 @pytest.fixture(scope="module")
-def cohort(model):
-    return sample_cohort(model, population_values(model, None), 3, 0, 200)
+def cohort(model, cleopatra):
+    own = prepare_trial(model, cleopatra).model
+    return sample_cohort(own, population_values(own, None), 3, 0, 200)
 
 
 def test_threads_do_not_change_a_digit(model, cleopatra, cohort):
@@ -106,5 +112,36 @@ def test_saturable_elimination_converges_with_second_order():
 def test_horizon_ends_follow_up(model, cleopatra, cohort):
     result = _follow(model, cleopatra, cohort, np.arange(200))
     horizon = prepare_trial(model, cleopatra).courses[0].horizon_weeks * 7.0
+    assert np.any(np.isinf(result[Outcome.DEATH])) and np.any(np.isfinite(result[Outcome.DEATH]))
     assert np.all(result[Outcome.LAST_SEEN] <= horizon)
     assert np.all((result[Outcome.DEATH] <= horizon) | np.isinf(result[Outcome.DEATH]))
+
+
+def test_adverse_events_and_planned_cycles_reach_the_kernel(model, cleopatra, cohort):
+    """With them some patients get less: no dose later than planned, fewer cycles, other courses; the rest to the digit."""
+    ids = np.arange(200)
+    plan = prepare_trial(model, cleopatra)
+    events = arm_events(plan.toxicity[0], SEED, 0, 200)
+    doses = arm_doses(plan.model, cleopatra.arms[0], np.zeros(200, dtype=np.int64), cohort, events)
+    planned = DoseChanges.none(len(plan.model.agents), 200)
+    changed = _follow(model, cleopatra, cohort, ids, doses=doses)
+    full = _follow(model, cleopatra, cohort, ids, doses=planned)
+    assert np.all(changed[Outcome.CHEMO_CYCLES] <= full[Outcome.CHEMO_CYCLES])
+    untouched = np.flatnonzero(
+        np.all(np.isinf(doses.stop_week), axis=0)
+        & np.all(doses.factor == 1.0, axis=0)
+        & (doses.max_cycles[plan.model.drug_index("docetaxel")] >= full[Outcome.CHEMO_CYCLES])
+    )
+    assert 3 < untouched.size < 190
+    assert changed.take(untouched).digest() == full.take(untouched).digest()
+    assert changed.digest() != full.digest()
+
+
+def test_doses_stopped_at_once_are_no_doses(model, cleopatra, cohort):
+    """Everything stopped in week 0: a tumour that grows as untreated, whatever the arm gives."""
+    doses = DoseChanges.none(len(prepare_trial(model, cleopatra).model.agents), 200)
+    doses.stop_week[:] = 0.0
+    stopped = [_follow(model, cleopatra, cohort, np.arange(200), arm=arm, doses=doses) for arm in (0, 1)]
+    assert np.array_equal(stopped[0][Outcome.PROGRESSION], stopped[1][Outcome.PROGRESSION])
+    assert np.all(stopped[0][Outcome.CHEMO_CYCLES] == 0.0)
+    assert np.all(np.isinf(stopped[0][Outcome.CONFIRMED_RESPONSE]))

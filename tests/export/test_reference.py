@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from her2.engine.layout import Attribute, CourseArrays, Outcome, RegimenArrays, Signal
-from her2.engine.run import follow
+from her2.engine.run import DoseChanges, follow
 from her2.errors import Her2Error, UnknownNameError
 from her2.export import Dose, antimony_text, planned_doses, reference_course, to_sbml
 from her2.export.individual import resolve
@@ -56,30 +56,38 @@ def cleopatra(model: Model) -> RegimenArrays:
         cycle_weeks=np.full((1, n), 3, dtype=np.int64),
         doses_in_week=np.tile(np.array([1.0, 0.0, 0.0]), (1, n, 1)),
         max_cycles=table[None, :, 3].copy(),
+        start_week=np.zeros((1, n), dtype=np.int64),
         scan_weeks=np.zeros(1, dtype=np.int64),
         is_chemo=np.ones(1, dtype=np.int64),
     )
 
 
 def kernel_run(model: Model, cohort: Cohort, weeks: int, cns_detectable: float = 1e9) -> np.ndarray:
-    """Outcomes of the kernel with one line, no scans, no death and no new CNS seeds."""
+    """Outcomes of the kernel with one line: no scans, death, new CNS seeds or tolerance, which the full model lacks."""
     quiet = dataclasses.replace(
         model,
         constants=model.constants._replace(
-            death_hazard=0.0, cns_seed_hazard=0.0, cns_detectable=cns_detectable
+            death_hazard=0.0,
+            cns_seed_hazard=0.0,
+            cns_detectable=cns_detectable,
+            line_tolerance=0.0,
+            immune_tolerance=0.0,
         ),
     )
     attributes = cohort.attributes.copy()
     attributes[Attribute.BACKGROUND_DEATH] = 0.0
     cohort = dataclasses.replace(cohort, attributes=attributes)
     course = CourseArrays(
-        0, np.zeros(0, np.int64), 0, np.zeros((0, 1)), np.zeros((0, 1), np.int64), weeks, 520
+        entry_line=np.zeros(1, np.int64),
+        prior_regimen=np.full((1, 1), -1),
+        trial_regimen=np.zeros(1, np.int64),
+        later_probability=np.zeros((1, 0, 1)),
+        later_regimen=np.zeros((1, 0, 1), np.int64),
+        horizon_weeks=weeks,
+        prior_limit_weeks=520,
     )
-    shape = (len(model.agents), cohort.n)
-    followed = follow(
-        quiet, cohort, np.arange(cohort.n), cleopatra(model), course, np.full(shape, 1e9), np.ones(shape), 7
-    )
-    return followed.outcomes
+    doses = DoseChanges.none(len(model.agents), cohort.n)
+    return follow(quiet, cohort, np.arange(cohort.n), cleopatra(model), course, doses, 7).outcomes
 
 
 def test_node_targets_are_those_of_the_network(model: Model) -> None:
@@ -101,9 +109,9 @@ def test_steady_state_at_frozen_drug_levels_is_the_quasi_steady_signal(
 ) -> None:
     """Antibodies that are never eliminated freeze occupancy; adaptation included, to 1e-8."""
     patient = patient_of(cohort, index)
-    frozen = patient.antibody_pk.copy()
+    frozen = patient.pk.copy()
     frozen[:, [0, 2, 4]] = 0.0
-    patient = dataclasses.replace(patient, antibody_pk=frozen)
+    patient = dataclasses.replace(patient, pk=frozen)
     doses = [Dose(0.0, "trastuzumab", 100.0), Dose(0.0, "pertuzumab", 60.0)]
     # 45 times the slowest time constant
     days = 45.0 * max(s.time_constant_d for s in model.network.slow)
@@ -151,7 +159,7 @@ def test_receptor_totals_are_conserved_at_rest(model: Model, cohort: Cohort) -> 
 def test_antibody_without_saturable_elimination_follows_the_closed_form(model: Model, cohort: Cohort) -> None:
     patient = patient_of(cohort, 1)
     course = reference_course(model, patient, [(0.0, "pertuzumab", 840.0)], 60.0, np.array([3.0, 20.0, 60.0]))
-    cl, vc, q, vp, vmax, _ = patient.antibody_pk[1, :, 0]
+    cl, vc, q, vp, vmax, _ = patient.pk[model.drug_index("pertuzumab"), :, 0]
     assert vmax == 0.0
     rates = np.array([[-(cl + q) / vc, q / vp], [q / vc, -q / vp]])
     value, vector = np.linalg.eig(rates)
@@ -319,6 +327,12 @@ def test_planned_doses_of_the_engine_regimen(model: Model, cohort: Cohort) -> No
     assert [d.amount_mg for d in doses if d.drug == "trastuzumab"] == [8.0 * weight] + 7 * [6.0 * weight]
     assert doses[0].day == 0.0
     assert {d.amount_mg for d in doses if d.drug == "docetaxel"} == {75.0 * area}
+    # sequential therapy: cycles and the loading dose are counted from the drug's own start
+    start = np.where([a.id == "docetaxel" for a in model.agents], 0, 12)[None, :]
+    later = planned_doses(model, patient, cleopatra(model)._replace(start_week=start), 0, 22)
+    assert [d for d in later if d.drug == "docetaxel"] == [d for d in doses if d.drug == "docetaxel"]
+    assert [d.day for d in later if d.drug == "pertuzumab"] == [84.0, 105.0, 126.0, 147.0]
+    assert [d.amount_mg for d in later if d.drug == "pertuzumab"] == [840.0, 420.0, 420.0, 420.0]
     assert int(Signal.SLOW) == 14, (
         "the kernel's inputs changed: see whether the full model needs the new ones"
     )

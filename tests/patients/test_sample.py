@@ -3,12 +3,39 @@
 import numpy as np
 import pytest
 
+from her2.drugs import actions_of, is_in_plasma, label_dose_rate, site_rate
 from her2.engine.kernel import pk_step
 from her2.engine.layout import Attribute as A
 from her2.evidence.load import load_population
-from her2.patients.sample import population_values, sample_cohort
+from her2.model import LN10, build_model, trial_agents
+from her2.patients.sample import killing_class, population_values, relative_exposure, sample_cohort
 
 N = 20_000
+IN_PLASMA = (
+    "atezolizumab",
+    "bevacizumab",
+    "margetuximab",
+    "pembrolizumab",
+    "pertuzumab",
+    "t_dm1",
+    "trastuzumab",
+)
+
+
+@pytest.fixture(scope="module")
+def every():
+    """The model with every agent that a trial can give."""
+    return build_model(agents=trial_agents())
+
+
+@pytest.fixture(scope="module")
+def values(every):
+    return population_values(every, load_population("first_line_metastatic"))
+
+
+@pytest.fixture(scope="module")
+def of_every(every, values):
+    return sample_cohort(every, values, 11, 0, N)
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +54,7 @@ def cohort(model):
         (A.ECOG, "ecog_1"),
         (A.ADJUVANT_TRASTUZUMAB, "adjuvant_trastuzumab"),
         (A.ADJUVANT_CHEMOTHERAPY, "adjuvant_chemotherapy"),
+        (A.PDL1, "pdl1_positive"),
     ],
 )
 def test_prevalences_are_those_of_the_recipe(model, cohort, row, parameter):
@@ -55,17 +83,67 @@ def test_adjuvant_trastuzumab_came_with_chemotherapy(cohort):
     assert np.all(cohort.attributes[A.ADJUVANT_CHEMOTHERAPY][had] == 1.0)
 
 
-def test_resistant_clones_are_a_minority(cohort):
+def test_resistant_clones_are_a_minority(model, cohort):
+    """Each at most a tenth, so that nine of them leave a tenth; together under half in all but one patient in 200."""
     fractions = np.exp(cohort.attributes[A.CLONE_FRACTION :])
+    assert fractions.shape[0] == len(model.clone_names) - 1
     assert np.all(fractions <= 0.1 + 1e-12)
-    assert np.all(fractions.sum(axis=0) < 0.75)
+    together = fractions.sum(axis=0)
+    assert np.all(together < 0.9)
+    assert np.mean(together > 0.5) < 0.005
 
 
-def test_sensitivities_of_cytotoxics_are_correlated(model, cohort):
-    log_s = np.log(cohort.sensitivity)
-    names = [c.id for c in model.cytotoxics]
-    rho = np.corrcoef(log_s[names.index("docetaxel")], log_s[names.index("vinorelbine")])[0, 1]
-    assert rho == pytest.approx(model.values["population.chemo_correlation"], abs=0.05)
+def test_sensitivities_go_with_the_class_of_the_cytotoxic(every, of_every):
+    """Drugs of one class share a patient's number, those of two are correlated, drugs that kill nothing have none."""
+    log_s = np.log(of_every.sensitivity)
+    kinds = [killing_class(a) for a in every.agents]
+    rho, sd = every.values["population.chemo_correlation"], every.values["population.chemo_log_sd"]
+    first = {kind: log_s[kinds.index(kind)] for kind in kinds if kind is not None}
+    assert set(first) == {"taxane", "vinca", "fluoropyrimidine", "anthracycline"}
+    for own, kind in zip(log_s, kinds, strict=True):
+        assert np.array_equal(own, first[kind]) if kind else np.all(own == 0.0)
+    names = sorted(first)
+    for k, one in enumerate(names):
+        if one != "taxane":  # adjuvant chemotherapy lowers it
+            assert np.std(first[one]) == pytest.approx(sd, rel=0.03)
+        for other in names[k + 1 :]:
+            assert np.corrcoef(first[one], first[other])[0, 1] == pytest.approx(rho, abs=0.05)
+    had = of_every.attributes[A.ADJUVANT_CHEMOTHERAPY] > 0.5
+    lost = every.values["tumour.line_tolerance"] * every.values["population.adjuvant_chemo_tolerance"]
+    gap = first["taxane"][~had].mean() - first["taxane"][had].mean()
+    # 3.3 standard errors of a difference of two halves
+    assert gap == pytest.approx(lost, abs=3.3 * sd * np.sqrt(4.0 / N))
+    assert abs(first["vinca"][~had].mean() - first["vinca"][had].mean()) < 3.3 * sd * np.sqrt(4.0 / N)
+
+
+def test_other_fc_parts_act_by_genotype_relative_to_that_of_trastuzumab(every, of_every):
+    """1 for the Fc part of trastuzumab, also on its conjugate and on pertuzumab; three numbers for an engineered one."""
+    for agent, factor in zip(every.agents, of_every.fc_factor, strict=True):
+        parts = {(x.fc_v, x.fc_f) for x in actions_of(agent) if x.on == "effector"}
+        if agent.id == "margetuximab":
+            assert len(parts) == 1 and np.unique(factor).size == 3 and np.all(factor > 1.0)
+        else:
+            assert np.all(factor == 1.0), agent.id
+
+
+def test_primary_tumours_are_drawn_with_the_burden_of_the_metastases(every, of_every, values):
+    """A patient with a large metastatic burden has a large primary tumour; median and spread are the record's."""
+    start = of_every.attributes[A.START_BURDEN]
+    assert np.median(start) / LN10 == pytest.approx(values["cohort.primary_log10"], abs=0.02)
+    assert np.std(start) == pytest.approx(values["cohort.primary_log_sd"], rel=0.03)
+    assert np.corrcoef(start, of_every.attributes[A.LOG_BURDEN])[0, 1] == pytest.approx(1.0, rel=1e-12)
+
+
+def test_a_patient_is_the_same_whatever_drugs_a_trial_has(model, cohort, every, of_every):
+    """Each drug has random numbers of its own, by name: those of the reference trial do not move with 31 more drugs."""
+    assert np.array_equal(cohort.attributes, of_every.attributes)
+    for d, agent in enumerate(model.agents):
+        other = every.drug_index(agent.id)
+        for one, whole in (
+            (cohort.pk, of_every.pk), (cohort.site_scale, of_every.site_scale),
+            (cohort.sensitivity, of_every.sensitivity), (cohort.fc_factor, of_every.fc_factor),
+        ):  # fmt: skip
+            assert np.array_equal(one[d], whole[other]), agent.id
 
 
 def _steady_state(pk, loading, dose, interval, cycles=12, per_day=20):
@@ -86,11 +164,11 @@ def _step(c, p, pk, dt):
     return stepped[:, 0], stepped[:, 1]
 
 
-def test_trastuzumab_exposure_is_that_of_the_label(cohort):
+def test_trastuzumab_exposure_is_that_of_the_label(model, cohort):
     """Steady state, 8 then 6 mg/kg every three weeks, 150 patients: median trough and area inside the label's 5th to 95th
     percentiles (trough 1.8-85.4, median 44.2 ug/mL; area 618-2756, median 1736 ug day/mL), and within 30 % of the medians."""
     n = 150
-    pk = cohort.antibody_pk[0][:, :n]
+    pk = cohort.pk[model.drug_index("trastuzumab")][:, :n]
     weight = cohort.attributes[A.WEIGHT][:n]
     conc = _steady_state(pk, 8 * weight, 6 * weight, 21, cycles=9, per_day=4)
     trough, area = np.median(conc[-1]), np.median(conc.mean(axis=0) * 21)
@@ -98,11 +176,31 @@ def test_trastuzumab_exposure_is_that_of_the_label(cohort):
     assert area == pytest.approx(1736, rel=0.3)
 
 
-def test_effect_site_of_the_typical_patient_is_one_on_average(model):
-    """Reference dose in the reference patient: mean effect-site exposure over an interval is 1 by construction."""
-    docetaxel = next(c for c in model.cytotoxics if c.id == "docetaxel")
-    role, ke0 = docetaxel.engine, model.values["distribution.effect_site_rate"]
-    typical = next(q.value for q in docetaxel.pharmacokinetics.parameters if q.id == "clearance")
-    auc = role.reference_dose * role.reference_body / typical
-    rise = role.reference_dose * role.reference_body * ke0 * role.reference_interval / (typical * auc)
-    assert rise / ke0 / role.reference_interval == pytest.approx(1.0, rel=1e-12)
+SITE_AGENTS = tuple(a for a in trial_agents() if a not in IN_PLASMA)
+
+
+@pytest.mark.parametrize("name", SITE_AGENTS)
+def test_effect_site_at_the_label_dose_is_one_in_the_typical_patient(every, of_every, name):
+    """Label dose in the typical body for ever: the mean of the effect site over an interval is the patient's exposure
+    relative to the typical one, by construction; half of the patients have more than 0.85 to 1.15 of it."""
+    agent, d = every.agents[every.drug_index(name)], every.drug_index(name)
+    assert not is_in_plasma(agent)
+    level = label_dose_rate(agent) * of_every.site_scale[d] / site_rate(agent, every.values)
+    assert np.median(level) == pytest.approx(1.0, abs=0.15)
+    if agent.pharmacokinetics is not None:
+        reference = {e.covariate: e.reference for e in agent.pharmacokinetics.covariates}
+        usual = {"weight": 70.0, "lean_body_weight": 45.0, "albumin": 4.0, "liver": 0.0, "age": 54.0}
+        typical = {k: np.array([reference.get(k) or x]) for k, x in usual.items()}
+        assert relative_exposure(agent, typical, lambda index: np.zeros(1))[0] == pytest.approx(
+            1.0, rel=1e-12
+        )
+
+
+def test_every_other_agent_is_followed_in_plasma(every, of_every):
+    for d, agent in enumerate(every.agents):
+        assert is_in_plasma(agent) == (agent.id in IN_PLASMA), agent.id
+        if agent.id in IN_PLASMA:
+            typical = {q.id: q.value for q in agent.pharmacokinetics.parameters}
+            assert np.all(of_every.site_scale[d] == 0.0)
+            assert np.median(of_every.pk[d, 0]) == pytest.approx(typical["clearance"], rel=0.3)
+            assert np.median(of_every.pk[d, 1]) == pytest.approx(typical["central_volume"], rel=0.3)

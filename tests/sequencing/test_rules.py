@@ -26,6 +26,17 @@ def _rule(**when):
         ({"had": ["trastuzumab", "lapatinib"]}, ClinicalState(had=frozenset({"trastuzumab"})), False),
         ({"had_any": ["trastuzumab", "lapatinib"]}, ClinicalState(had=frozenset({"trastuzumab"})), True),
         ({"had_not": ["trastuzumab"]}, ClinicalState(had=frozenset({"trastuzumab"})), False),
+        ({"had": ["taxane"]}, ClinicalState(had=frozenset({"paclitaxel"})), True),
+        ({"had": ["taxane"]}, ClinicalState(had=frozenset({"docetaxel", "trastuzumab"})), True),
+        ({"had": ["taxane"]}, ClinicalState(had=frozenset({"vinorelbine"})), False),
+        ({"had": ["taxane"]}, ClinicalState(had=frozenset({"taxane"})), True),
+        ({"had": ["taxane", "trastuzumab"]}, ClinicalState(had=frozenset({"paclitaxel"})), False),
+        ({"had_any": ["anthracycline", "taxane"]}, ClinicalState(had=frozenset({"epirubicin"})), True),
+        ({"had_not": ["taxane"]}, ClinicalState(had=frozenset({"paclitaxel"})), False),
+        ({"had_not": ["taxane"]}, ClinicalState(had=frozenset({"capecitabine"})), True),
+        # an agent is not its class: having had some taxane is not having had docetaxel
+        ({"had": ["docetaxel"]}, ClinicalState(had=frozenset({"paclitaxel"})), False),
+        ({"had_not": ["docetaxel"]}, ClinicalState(had=frozenset({"paclitaxel"})), True),
         ({"year_from": 2013}, ClinicalState(year=2009), False),
         ({"year_from": 2013}, ClinicalState(year=None), True),
         ({"line_at_least": 3}, ClinicalState(lines_completed=4), True),
@@ -47,6 +58,30 @@ def test_after_trastuzumab_and_a_taxane_trastuzumab_goes_on_with_capecitabine():
         lines_completed=1, had=frozenset({"trastuzumab", "docetaxel", "pertuzumab"}), year=2009
     )
     assert recommend(state)[0].regimen == "capecitabine+trastuzumab"
+
+
+def test_after_trastuzumab_and_paclitaxel_the_same_as_after_docetaxel():
+    options = [
+        [
+            o.regimen
+            for o in recommend(
+                ClinicalState(lines_completed=1, had=frozenset({"trastuzumab", taxane}), year=2009)
+            )
+        ]
+        for taxane in ("docetaxel", "paclitaxel")
+    ]
+    assert options[0] == options[1] and options[0][0] == "capecitabine+trastuzumab"
+
+
+@pytest.mark.parametrize(
+    "had",
+    [{"docetaxel"}, {"anastrozole"}, {"lapatinib", "capecitabine"}, {"doxorubicin", "cyclophosphamide"}],
+)
+def test_who_has_not_had_trastuzumab_crosses_over_to_it(had):
+    state = ClinicalState(lines_completed=1, had=frozenset(had), year=2000)
+    assert "trastuzumab" in recommend(state)[0].regimen.split("+")
+    # before it existed nobody could
+    assert recommend(ClinicalState(lines_completed=1, had=frozenset(had), year=1995)) == []
 
 
 def test_since_2013_t_dm1_comes_first_in_the_second_line():

@@ -96,8 +96,19 @@ def test_without_her2_the_antibodies_change_nothing(model):
 def test_numba_and_numpy_forms_agree(model, generator):
     """The kernel's evaluation against the readable reference: 640 cells, every input varied."""
     from her2.engine.layout import LANES, Signal
-    from her2.engine.signals import N_SIGNAL_OUTPUTS, evaluate_block, scratch
+    from her2.engine.signals import (
+        N_SIGNAL_OUTPUTS,
+        OUT_APOPTOSIS,
+        OUT_DRIVER,
+        OUT_PROLIFERATION,
+        OUT_SURFACE,
+        OUT_SURVIVAL,
+        evaluate_block,
+        scratch,
+    )
 
+    named = {OUT_PROLIFERATION: "cell_cycle", OUT_APOPTOSIS: "apoptosis", OUT_SURVIVAL: "akt"}
+    named |= {OUT_DRIVER: "foxo", OUT_DRIVER + 1: "s6k", OUT_DRIVER + 2: "pka"}
     worst = 0.0
     for _ in range(10):
         x = np.zeros((int(Signal.SLOW) + len(model.network.slow), LANES))
@@ -105,7 +116,8 @@ def test_numba_and_numpy_forms_agree(model, generator):
         x[Signal.PIK3CA] = generator.integers(0, 2, LANES)
         x[Signal.CYCLIN_E] = generator.integers(0, 2, LANES)
         x[Signal.PTEN] = generator.uniform(size=LANES)
-        x[Signal.TRASTUZUMAB : Signal.PERTUZUMAB + 1] = generator.uniform(size=(2, LANES))
+        occupied = generator.uniform(size=(2, LANES))
+        x[Signal.TRASTUZUMAB : Signal.PERTUZUMAB + 1] = occupied
         x[Signal.SLOW :] = generator.uniform(0, 0.5, size=(len(model.network.slow), LANES))
         out = np.zeros((N_SIGNAL_OUTPUTS, LANES))
         evaluate_block(
@@ -132,9 +144,15 @@ def test_numba_and_numpy_forms_agree(model, generator):
             slow=x[Signal.SLOW :],
         )
         assert np.max(reference["residual"]) < 1e-10
-        for row, name in enumerate(("cell_cycle", "apoptosis", "akt", "foxo", "s6k", "pka")):
+        for row, name in named.items():
             worst = max(
                 worst, float(np.max(np.abs(out[row] - reference[name]) / np.maximum(reference[name], 1e-6)))
             )
+        left = 1.0 - np.einsum("as,al->asl", model.receptors.downregulation, occupied)
+        adapted = [
+            1.0 + s.gain * rise for s, rise in zip(model.network.slow, x[Signal.SLOW :]) if s.receptor == 1
+        ]
+        surface = x[1] * np.prod(left, axis=0)[1] * np.prod([np.ones(LANES), *adapted], axis=0)
+        worst = max(worst, float(np.max(np.abs(out[OUT_SURFACE] / surface - 1.0))))
     # two orders of summation and two exponentials: a few hundred units in the last place
     assert worst < 1e-11

@@ -153,12 +153,16 @@ def test_the_best_response_is_never_worse_unconfirmed(told):
     assert (best <= confirmed).all()
 
 
+PARAMETERS = {"pfs": "PFS", "ttp": "TTP", "os": "OS", "dfs": "DFS", "time_to_cns": "TTCNS"}
+"""Short names of the times in the table, by endpoint; at most eight letters, as the standard asks."""
+
+
 def test_medians_of_the_time_table_are_those_of_the_analysis(told):
     pool, data, tables = told
     for k, arm in enumerate(pool.plan.trial.arms):
         statistics = arm_statistics(data, k)
         for name in data.times:
-            rows = rows_of(tables["ADTTE"], name.upper()).filter(pl.col("ARMCD") == arm.id)
+            rows = rows_of(tables["ADTTE"], PARAMETERS[name]).filter(pl.col("ARMCD") == arm.id)
             curve = kaplan_meier(rows["AVAL"].to_numpy() / DAYS_PER_MONTH, (rows["CNSR"] == 0).to_numpy())
             assert curve.median() == pytest.approx(statistics[name].value, nan_ok=True, abs=1e-9)
 
@@ -261,3 +265,30 @@ def test_a_failed_patient_is_kept_and_marked(model):
     assert tables["ADTR"].filter(pl.col("USUBJID") == row["USUBJID"]).height == 0
     best = rows_of(tables["ADRS"], "CBOR").filter(pl.col("USUBJID") == row["USUBJID"])
     assert best["AVALC"].to_list() == ["NE"]
+
+
+@pytest.mark.parametrize("name", ["n9831", "neosphere", "gianni_2014"])
+def test_trials_around_surgery_are_told_too(model, name):
+    """No scans and no response by scan; disease-free and overall survival exactly as analysed, where there are any."""
+    pool = simulate_pool(model, load_trial(name), 80, SEED)
+    data = observe_arms(pool, allocate(pool, SEED), SEED)
+    tables = adam_tables(pool, data)
+    assert tables["ADSL"].height == 80
+    assert set(tables["ADTR"]["AVISIT"]) == {"Baseline"}
+    assert rows_of(tables["ADRS"], "OVR").height == 0
+    assert rows_of(tables["ADTTE"], "DOR").height == 0
+    assert set(tables["ADTTE"]["PARAMCD"]) == {PARAMETERS[e] for e in data.times}
+    for endpoint, tte in data.times.items():
+        rows = rows_of(tables["ADTTE"], PARAMETERS[endpoint])
+        np.testing.assert_array_equal(rows["AVAL"].to_numpy(), tte.time)
+        np.testing.assert_array_equal((rows["CNSR"] == 0).to_numpy(), tte.event)
+    if "dfs" in data.times:
+        relapse = rows_of(tables["ADTTE"], "DFS").filter(pl.col("EVNTDESC") == "progression")
+        assert relapse["SRCDOM"].is_null().all()
+
+
+def test_deaths_of_the_subjects_are_those_known_when_survival_is_cut(told):
+    _, data, tables = told
+    subjects, survival = tables["ADSL"], data.times["os"]
+    np.testing.assert_array_equal((subjects["DTHFL"] == "Y").to_numpy(), survival.event)
+    np.testing.assert_array_equal(subjects["LSTALVDY"].to_numpy(), survival.time)

@@ -34,13 +34,63 @@ def _set(*keys, value):
     return change
 
 
+def _choice(*shares):
+    """An arm with the physician's choice of vinorelbine or capecitabine."""
+    options = [
+        {"share": share, "label": agent, "regimen": [{"agent": agent, "dose": dose}]}
+        for share, (agent, dose) in zip(
+            shares,
+            (("vinorelbine", "30 mg/m2 d1,8 q3w"), ("capecitabine", "1000 mg/m2 bid d1-14 q3w")),
+            strict=True,
+        )
+    ]
+    return {"id": "any", "label": "physician's choice", "options": options}
+
+
+def _both_kinds_of_history(data):
+    data["prior_lines"] = ["docetaxel+trastuzumab"]
+    data["histories"] = [{"share": 1.0, "lines": ["docetaxel+trastuzumab"]}]
+
+
+def _around_surgery(data, setting):
+    data["setting"] = setting
+    data["endpoints"] = {"primary": "dfs", "reported": ["dfs", "os"]}
+    data["analyses"] = [{"endpoint": "dfs", "cut": "60 month"}]
+
+
+def _adjuvant_with_lines(data):
+    _around_surgery(data, "adjuvant")
+    data["prior_lines"] = ["docetaxel+trastuzumab"]
+
+
+def _neoadjuvant_without_surgery(data):
+    _around_surgery(data, "neoadjuvant")
+
+
 CASES = [
     (_set("arms", 0, "regimen", 0, "agent", value="trastuzumap"), r"unknown agent 'trastuzumap'; nearest: 'trastuzumab'"),
     (_set("arms", 0, "regimen", 0, "dose", value="-8 mg/kg q3w"), r"above zero"),
     (_set("arms", 0, "regimen", 0, "dose", value="8 mg/lb q3w"), r"unknown unit 'mg/lb'; nearest: 'mg"),
     (_set("arms", 0, "regimen", 0, "dose", value="1e999 mg q3w"), r"finite"),
     (_set("arms", 0, "regimen", 0, "dose", value="8 mg/kg q10d"), None),
-    (_set("arms", 0, "regimen", value=[]), r"arms\.[a-z+]*\.regimen"),
+    (_set("arms", 0, "regimen", value=[]), r"arms\.[a-z+]*: .*expected either 'regimen' or 'options'"),
+    (_set("arms", 0, "options", value=[{"share": 1.0, "label": "x", "regimen": [{"agent": "trastuzumab", "dose": "6 mg/kg q3w"}]}]), r"expected either 'regimen' or 'options'"),
+    (_set("arms", 0, value=_choice(0.5, 0.3)), r"arm 'any': shares of options sum to 0.8, expected 1"),
+    (_set("arms", 0, value=_choice(1.0, 0.0)), r"options.1.share: .*greater than 0"),
+    (_set("arms", 0, "regimen", 1, "agent", value="trastuzumab"), r"'trastuzumab' is given twice in arm"),
+    (_set("arms", 0, "regimen", 2, "start", value="10 day"), r"whole number of weeks"),
+    (_set("arms", 0, "regimen", 2, "start", value=12), r"expected a number with a unit"),
+    (_set("histories", value=[{"share": 0.6, "lines": ["docetaxel+trastuzumab"]}, {"share": 0.6, "lines": []}]), r"shares sum to 1.2, expected 1"),
+    (_both_kinds_of_history, r"give either prior_lines .* or histories"),
+    (_set("histories", value=[{"share": 1.0, "lines": ["docetaxel+trastuzumap"]}]), r"nearest"),
+    (_set("setting", value="adjuvent"), r"adjuvant"),
+    (_set("setting", value="adjuvant"), r"'orr' does not exist in the adjuvant setting|'pfs' does not exist in the adjuvant setting"),
+    (_adjuvant_with_lines, r"a trial in the adjuvant setting has no prior metastatic lines"),
+    (_set("surgery", value={"after": "18 week"}), r"surgery: expected in the neoadjuvant setting, and only there"),
+    (_neoadjuvant_without_surgery, r"surgery: expected in the neoadjuvant setting"),
+    (_set("population", "brain_metastases", value="some"), r"'any', 'none', 'untreated' or 'treated'"),
+    (_set("endpoints", "reported", value=["pcr"]), r"'pcr' does not exist in the metastatic setting"),
+    (_set("endpoints", "primary", value="dfs"), r"'dfs' does not exist in the metastatic setting"),
     (_set("arms", value=[]), r"arms"),
     (_set("populaton", value={}), r"unknown key 'populaton'; nearest: 'population'"),
     (_set("scans", "evry", value="9 week"), r"unknown key 'evry'; nearest: 'every'"),
@@ -200,4 +250,5 @@ def test_a_limit_in_the_dose_is_not_lifted_by_planned_cycles(edit, model):
 
     path = edit(_set("arms", 0, "regimen", 2, "dose", value="75 mg/m2 q3w x6"))
     plan = prepare_trial(model, load_trial(path))
-    assert plan.regimens.max_cycles[plan.courses[0].trial_regimen, model.drug_index("docetaxel")] == 6
+    (regimen,) = plan.courses[0].trial_regimen
+    assert plan.regimens.max_cycles[regimen, plan.model.drug_index("docetaxel")] == 6

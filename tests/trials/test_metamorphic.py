@@ -6,17 +6,19 @@ import numpy as np
 import pytest
 
 from her2.engine.layout import Attribute, Outcome
+from her2.engine.run import DoseChanges, follow
+from her2.patients.sample import population_values, sample_cohort
 from her2.survival import two_arm_cox
 from her2.survival.two_arm import two_arm_log_rank_batch
 from her2.trials.analyse import allocate, contrast_statistics, observe_arms
 from her2.trials.cut import cut_data
-from her2.trials.design import Action, AdverseEvent, Trial
+from her2.trials.design import Trial
 from her2.trials.enrol import enrol_times, loss_times
-from her2.trials.follow import arm_modifiers, prepare_trial, simulate_pool
+from her2.trials.follow import prepare_trial, simulate_pool
 
 
 def _edit(trial, **arms):
-    """A copy of a trial file with the regimens of some arms changed; toxicity and planned cycles off."""
+    """A copy of a trial file with the regimens of some arms changed; its own toxicity and planned cycles off."""
     data = trial.model_dump(by_alias=True, mode="python")
     for arm in data["arms"]:
         arm["adverse_events"] = []
@@ -30,6 +32,24 @@ def _edit(trial, **arms):
     for analysis in data["analyses"]:
         analysis["cut"] = f"{analysis['cut']} day"
     return Trial.model_validate(data)
+
+
+def _as_planned(model, trial, arm, n, seed, attributes=None, **stopped):
+    """Patients 0 to n - 1 on one arm with every dose as planned: no adverse event takes or lowers any.
+
+    Parameters
+    ----------
+    attributes : levels that all patients share, by row of `Attribute`
+    stopped : agents of which no dose is given, by name
+    """
+    plan = prepare_trial(model, trial)
+    cohort = sample_cohort(plan.model, population_values(plan.model, None), seed, 0, n)
+    for row, level in (attributes or {}).items():
+        cohort.attributes[row] = level
+    doses = DoseChanges.none(len(plan.model.agents), n)
+    for agent in stopped:
+        doses.factor[plan.model.drug_index(agent)] = 0.0
+    return follow(plan.model, cohort, np.arange(n), plan.regimens, plan.courses[arm], doses, seed)
 
 
 def _same(one, other):
@@ -59,14 +79,10 @@ def _scaled(agent, dose):
 
 def test_a_zero_dose_changes_nothing(model, cleopatra):
     """Pertuzumab reduced to nothing in everybody is the control arm, to the last digit."""
-    data = _edit(cleopatra)
-    arm = data.arms[0]
-    none = AdverseEvent(term="none", rate=1.0, action=Action(agent="pertuzumab", dose_factor=0.0))
-    trial = data.model_copy(
-        update={"arms": (arm.model_copy(update={"adverse_events": (none,)}), data.arms[1])}
-    )
-    pool = simulate_pool(model, trial, 128, 1)
-    assert _same(pool.arms[0], pool.arms[1])
+    trial = _edit(cleopatra)
+    none = _as_planned(model, trial, 0, 128, 1, pertuzumab=0)
+    assert _same(none, _as_planned(model, trial, 1, 128, 1))
+    assert not _same(none, _as_planned(model, trial, 0, 128, 1))
 
 
 @pytest.mark.parametrize(
@@ -86,8 +102,7 @@ def test_more_drug_never_helps_the_tumour(model, cleopatra, agent, doses):
     previous = None
     for dose in doses:
         trial = _edit(cleopatra, **{E: _scaled(agent, dose)})
-        pool = simulate_pool(model, trial, 192, 2, arms=[0])
-        first_scan = pool.arms[0].sums[0]
+        first_scan = _as_planned(model, trial, 0, 192, 2).sums[0]
         if previous is not None:
             both = np.isfinite(first_scan) & np.isfinite(previous)
             assert np.all(first_scan[both] <= previous[both] * 1.01 + 1e-9)
@@ -95,22 +110,59 @@ def test_more_drug_never_helps_the_tumour(model, cleopatra, agent, doses):
         previous = first_scan
 
 
-def test_pertuzumab_does_nothing_without_her2(model, cleopatra):
-    trial = _edit(cleopatra)
-    plan = prepare_trial(model, trial)
-    pool = simulate_pool(model, trial, 64, 3)
-    cohort = pool.cohort.take(np.arange(64))
-    cohort.attributes[Attribute.HER2] = 0.0
-    from her2.engine.run import follow
+_OTHERS = {
+    "lapatinib": ["125 mg qd", "500 mg qd", "1250 mg qd"],
+    "neratinib": ["24 mg qd", "80 mg qd", "240 mg qd"],
+    "everolimus": ["1 mg qd", "5 mg qd", "10 mg qd"],
+    "t_dm1": ["0.4 mg/kg q3w", "1.2 mg/kg q3w", "3.6 mg/kg q3w"],
+    "margetuximab": ["0.2 mg/kg q3w", "2 mg/kg q3w", "15 mg/kg q3w"],
+    "bevacizumab": ["0.2 mg/kg q3w", "2 mg/kg q3w", "15 mg/kg q3w"],
+    "letrozole": ["0.01 mg qd", "0.1 mg qd", "2.5 mg qd"],
+    "pembrolizumab": ["1 mg q3w", "20 mg q3w", "200 mg q3w"],
+    "capecitabine": ["250 mg/m2 bid d1-14 q3w", "500 mg/m2 bid d1-14 q3w", "1000 mg/m2 bid d1-14 q3w"],
+}
 
-    results = [
-        follow(
-            model, cohort, np.arange(64), plan.regimens, plan.courses[k],
-            *arm_modifiers(model, trial.arms[k], cohort), 3,
-        )
-        for k in (0, 1)
-    ]  # fmt: skip
-    assert _same(results[0], results[1])
+
+@pytest.mark.parametrize("agent", _OTHERS)
+def test_more_of_any_drug_never_helps_the_tumour(model, cleopatra, agent):
+    """Each alone, in patients whose tumours are ER-positive and have the checkpoint engaged; slack as above."""
+    previous = None
+    for dose in _OTHERS[agent]:
+        trial = _edit(cleopatra, **{E: lambda _, dose=dose: [{"agent": agent, "dose": dose, "start": 0}]})
+        first_scan = _as_planned(model, trial, 0, 64, 2, {Attribute.PDL1: 1.0, Attribute.ER: 1.0}).sums[0]
+        if previous is not None:
+            both = np.isfinite(first_scan) & np.isfinite(previous)
+            assert both.sum() > 30
+            assert np.all(first_scan[both] <= previous[both] * 1.01 + 1e-9)
+            assert np.nanmean(first_scan) < np.nanmean(previous)
+        previous = first_scan
+
+
+def test_antibodies_do_nothing_without_her2(model, cleopatra):
+    """Pertuzumab beside trastuzumab, and T-DM1 or margetuximab against nothing: the same to the last digit."""
+    trial = _edit(cleopatra)
+    without = {Attribute.HER2: 0.0}
+    assert _same(*(_as_planned(model, trial, k, 64, 3, without) for k in (0, 1)))
+    for agent in ("t_dm1", "margetuximab"):
+        alone = _edit(cleopatra, **{E: lambda _, a=agent: [{"agent": a, "dose": "6 mg/kg q3w", "start": 0}]})
+        given = _as_planned(model, alone, 0, 64, 3, without)
+        none = _as_planned(model, alone, 0, 64, 3, without, **{agent: 0})
+        assert _same(given, none), agent
+
+
+def test_endocrine_therapy_does_nothing_without_er_and_a_checkpoint_inhibitor_nothing_without_the_axis(
+    model, cleopatra
+):
+    for agent, dose, row in (
+        ("letrozole", "2.5 mg qd", Attribute.ER),
+        ("tamoxifen", "20 mg qd", Attribute.ER),
+        ("pembrolizumab", "200 mg q3w", Attribute.PDL1),
+    ):
+        alone = _edit(cleopatra, **{E: lambda _, a=agent, d=dose: [{"agent": a, "dose": d, "start": 0}]})
+        for level in (0.0, 1.0):
+            given = _as_planned(model, alone, 0, 64, 3, {row: level})
+            none = _as_planned(model, alone, 0, 64, 3, {row: level}, **{agent: 0})
+            assert _same(given, none) == (level == 0.0), agent
 
 
 def test_identical_arms_with_shared_random_numbers_have_hazard_ratio_one(model, cleopatra):
@@ -171,6 +223,6 @@ def test_a_limit_by_time_is_a_limit_by_cycles(model, cleopatra):
     """Docetaxel for 18 weeks is docetaxel for six cycles of three weeks."""
     by_time = _edit(cleopatra, **{E: _scaled("docetaxel", "75 mg/m2 q3w for 18 weeks")})
     by_number = _edit(cleopatra, **{E: _scaled("docetaxel", "75 mg/m2 q3w x6")})
-    pools = [simulate_pool(model, t, 64, 1, arms=[0]) for t in (by_time, by_number)]
-    assert _same(pools[0].arms[0], pools[1].arms[0])
-    assert np.all(pools[0].arms[0][Outcome.CHEMO_CYCLES] <= 6)
+    followed = [_as_planned(model, t, 0, 64, 1) for t in (by_time, by_number)]
+    assert _same(*followed)
+    assert followed[0][Outcome.CHEMO_CYCLES].max() == 6

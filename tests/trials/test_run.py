@@ -42,7 +42,11 @@ def test_json_has_the_promised_shape(result):
         assert {"endpoint", "experimental", "control", "hr"} <= set(contrast)
     published = {a["name"]: a["median_pfs"]["published"] for a in data["arms"]}
     assert published == {"docetaxel+pertuzumab+trastuzumab": 18.5, "docetaxel+trastuzumab": 12.4}
-    assert {c["endpoint"]: c["hr"]["published"] for c in data["contrasts"]} == {"pfs": 0.62, "os": 0.68}
+    hazard_ratios = {c["endpoint"]: c["hr"]["published"] for c in data["contrasts"]}
+    # those of the brain are held out
+    assert hazard_ratios == {"pfs": 0.62, "os": 0.68, "time_to_cns": None}
+    for arm in data["arms"]:
+        assert arm["cns_first"]["published"] is None and arm["median_time_to_cns"]["published"] is None
 
 
 def test_same_seed_same_digest_for_any_number_of_threads(result):
@@ -95,6 +99,50 @@ def test_later_line_patients_are_those_who_progressed_on_their_first_line():
     assert (entry > 0).all()
     # selection: more resistant cells at the second progression than a first-line trial starts with
     assert result.pool.status_counts["not_enrolled_dead"] > 0
+
+
+KINDS = {
+    "cleopatra": {"ADTTE.parquet", "kaplan_meier_time_to_cns.svg", "waterfall.svg", "forest.svg"},
+    "th3resa": {"kaplan_meier_pfs.svg", "waterfall.svg", "forest.svg"},
+    "landscape": {"kaplan_meier_ttp.svg", "waterfall.svg"},
+    "n9831": {"kaplan_meier_dfs.svg", "forest.svg"},
+    "neosphere": {"ADSL.parquet"},
+}
+"""A trial of each kind and some of the files that it writes: first line, histories with options, brain metastases,
+adjuvant, neoadjuvant."""
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_of_trial_is_simulated_printed_and_written(tmp_path, name):
+    from io import StringIO
+
+    from rich.console import Console
+
+    from her2.trials.outputs import write_trial
+    from her2.trials.report import print_report
+
+    trial = load_trial(name)
+    result = simulate_trial(trial, seed=2, patients=120, trials=12, members=3, member_patients=60)
+    data = json.loads(json.dumps(as_json(result), allow_nan=False))
+    assert data["failed_patients"] == [] and len(data["arms"]) == len(trial.arms)
+    for row in result.arms:
+        assert set(row) == set(trial.endpoints.reported)
+    out = StringIO()
+    print_report(result, Console(file=out, width=160))
+    assert trial.arms[0].label in " ".join(out.getvalue().split())
+    write_trial(result, tmp_path / "run", name)
+    written = {p.name for p in (tmp_path / "run").iterdir()}
+    assert KINDS[name] | {"run.json"} <= written
+    assert ("waterfall.svg" in written) == (trial.setting == "metastatic")
+
+
+def test_uncertainty_is_split_wherever_another_noise_enrols_the_same_patients():
+    """Trials without earlier lines, also those that exclude brain metastases; with earlier lines the noise selects."""
+    for name, splits in (("cleopatra", True), ("n9831", True), ("gbg_26", False)):
+        trial = load_trial(name)
+        result = simulate_trial(trial, seed=2, patients=60, trials=12, members=3, member_patients=60)
+        found = {p.split is not None for row in result.arms for p in row.values()}
+        assert found == {splits}, name
 
 
 def test_cleopatra_is_reproduced():

@@ -18,7 +18,7 @@ from record_tables.networks import Clones, Network, PharmacokineticsTable, Recep
 from record_tables.parameters import Fitted, Parameters, Posterior, SoftClaims, Targets
 from record_tables.program import Benchmarks, CommandLine
 from record_tables.sensitivity import Sensitivity
-from record_tables.trials import Dosing, Fields, Trial, Trials
+from record_tables.trials import Dosing, Fields, Mechanisms, Recipes, Regimens, Trial, TrialAgents, Trials
 
 DIRECTIVES: dict[str, Callable[..., Any]] = {
     "parameters": Parameters,
@@ -32,6 +32,10 @@ DIRECTIVES: dict[str, Callable[..., Any]] = {
     "targets": Targets,
     "trial": Trial,
     "trials": Trials,
+    "recipes": Recipes,
+    "regimens": Regimens,
+    "trial-agents": TrialAgents,
+    "explained-mechanisms": Mechanisms,
     "rules": Rules,
     "pharmacokinetics": PharmacokineticsTable,
     "record-counts": RecordCounts,

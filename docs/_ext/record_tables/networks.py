@@ -137,33 +137,44 @@ class Clones(Generated):
             changes = (
                 ", ".join(f"{k} {v}" for k, v in g.items() if k not in ("id", "label", "claims")) or "none"
             )
+            also = [words.format(clone[key]) for key, words in _CLONE_FACTORS.items() if key in clone]
+            rests_on = dict.fromkeys([*g.get("claims", []), *clone.get("claims", [])])
             rows.append(
                 (
                     code(clone["id"]),
                     plain(g["label"]),
                     code(changes),
                     f"{clone['cost']:g}",
-                    "yes" if clone["mdr"] else "",
-                    ", ".join(link("claim", c, claims) for c in g.get("claims", [])),
+                    "; ".join([*(["multidrug-resistant"] if clone["mdr"] else []), *also]),
+                    plain(clone.get("fraction", "")),
+                    ", ".join(link("claim", c, claims) for c in rests_on),
                 )
             )
-        headers = ("clone", "genotype", "changes", "fitness", "multidrug-resistant", "claims")
+        headers = ("clone", "genotype", "changes", "fitness", "further", "fraction drawn as", "claims")
         source = cite(record["source"], record["locator"])
         return markdown(headers, rows) + f"\nQuality: {record['quality']}. Source: {source}.\n", []
 
 
+_CLONE_FACTORS = {
+    "effector_factor": "{:g} of the antibody-dependent kill",
+    "endocrine_factor": "{:g} of what loss of ER does outside the network",
+}
+
+
 class PharmacokineticsTable(Generated):
-    """`pharmacokinetics AGENT...`: population pharmacokinetics as the record holds them."""
+    """`pharmacokinetics AGENT...`: population pharmacokinetics; without a name those of all agents of trials."""
 
     def generate(self) -> tuple[str, list[str]]:
-        from her2.model import engine_agents
+        from her2.model import trial_agents
 
         text = ""
-        for name in self.arguments or engine_agents():
+        for name in self.arguments or trial_agents():
             agent = load.load_agent(name)
             pk = agent.pharmacokinetics
             if pk is None:
-                raise Her2Error(f"agent '{name}' has no pharmacokinetics")
+                if self.arguments:
+                    raise Her2Error(f"agent '{name}' has no pharmacokinetics")
+                continue
             covariates = {}
             for c in pk.covariates:
                 if c.factor:

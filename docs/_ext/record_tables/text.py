@@ -75,7 +75,7 @@ def link(kind: str, name: str, known: Iterable[str]) -> str:
 class Generated(SphinxDirective):
     """Base: the subclass gives Markdown, and anchors for the rows of its first table."""
 
-    optional_arguments = 10
+    optional_arguments = 20
     final_argument_whitespace = False
     has_content = True
 

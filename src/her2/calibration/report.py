@@ -65,10 +65,31 @@ def print_calibration(result: Calibration, console: Console) -> None:
     )
 
 
+def predictions_text(result: Calibration) -> str:
+    """What each member predicts for each figure and claim, on the scale of the fit, as a table.
+
+    The first row names the figures by their record id, claims as `claim:id`; then follow their trial, the values to
+    reach, their errors, and one row per member of the ensemble.
+    """
+    g = result.smoothed.predictions
+    names = [t.published for t in result.targets] + [f"claim:{c.claim}" for c in SOFT_CLAIMS]
+    trials = [t.trial for t in result.targets] + ["-"] * len(SOFT_CLAIMS)
+    values = [t.value for t in result.targets] + [c.margin for c in SOFT_CLAIMS]
+    errors = [t.error for t in result.targets] + [c.error for c in SOFT_CLAIMS]
+    rows = [["row", *names], ["trial", *trials]]
+    for label, numbers in (
+        ("value", values),
+        ("error", errors),
+        *((str(k), list(x)) for k, x in enumerate(g)),
+    ):
+        rows.append([label, *(f"{float(x):.6g}" for x in numbers)])
+    return "".join("\t".join(row) + "\n" for row in rows)
+
+
 def write_posterior(
     result: Calibration, folder: Path, *, members: int, steps: int, patients: int, seed: int
 ) -> None:
-    """Write `ensemble.tsv` and `provenance.yaml`.
+    """Write `ensemble.tsv`, `predictions.tsv` and `provenance.yaml`.
 
     Raises
     ------
@@ -124,10 +145,12 @@ def write_posterior(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "ensemble.tsv.part").write_text(text, encoding="utf-8")
+        (folder / "predictions.tsv.part").write_text(predictions_text(result), encoding="utf-8")
         (folder / "provenance.yaml.part").write_text(
             yaml.safe_dump(provenance, sort_keys=False, allow_unicode=True, width=110), encoding="utf-8"
         )
         (folder / "ensemble.tsv.part").replace(folder / "ensemble.tsv")
+        (folder / "predictions.tsv.part").replace(folder / "predictions.tsv")
         (folder / "provenance.yaml.part").replace(folder / "provenance.yaml")
     except OSError as error:
         raise OutputError(

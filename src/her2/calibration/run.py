@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from her2.calibration.claims import SOFT_CLAIMS, claim_values
-from her2.calibration.free import FreeParameters, load_free
+from her2.calibration.free import FreeParameters, load_free, localisation
 from her2.calibration.smoother import Smoothed, smooth_ensemble
 from her2.calibration.targets import FIT_TRIALS, Target, collect_targets, predict_targets
 from her2.model import build_model
 from her2.trials.design import load_trial
-from her2.trials.follow import simulate_pool
+from her2.trials.follow import prepare_trial, simulate_pool
 
 Array = NDArray[np.float64]
 
@@ -47,7 +47,7 @@ def calibrate(
     steps : data assimilations
     patients : per trial and member; each member and step draws patients of its own, so that nothing is polished on
         one small cohort
-    jobs : threads
+    jobs : members simulated at the same time
     """
     free = load_free()
     designs = {name: load_trial(name) for name in trials}
@@ -58,11 +58,18 @@ def calibrate(
     def forward(step: int, member: int, z: Array) -> Array:
         model = build_model(free.values(np.clip(z, -4.0, 4.0)))
         own = seed + 1_000_003 * (step + 1) + 7919 * (member + 1)
-        pools = {n: simulate_pool(model, d, patients, own, jobs=jobs) for n, d in designs.items()}
+        pools = {n: simulate_pool(model, d, patients, own) for n, d in designs.items()}
         if on_member is not None:
             on_member(step, member)
         return np.concatenate([predict_targets(targets, pools, own), claim_values(model)])
 
+    plans = {n: prepare_trial(build_model({}), d) for n, d in designs.items()}
+    agents = [frozenset(a.id for a in plans[t.trial].model.agents) for t in targets]
+    in_brain = [designs[t.trial].population.brain_metastases in ("untreated", "treated") for t in targets]
+    # the claims are about receptors and signals: they speak of every parameter
+    mask = np.concatenate(
+        [localisation(free.names, agents, in_brain), np.ones((len(free.names), len(SOFT_CLAIMS)))], axis=1
+    )
     rng = np.random.default_rng(np.random.Philox(seed))
-    result = smooth_ensemble(forward, data, error, len(free.names), members, steps, rng, on_step)
+    result = smooth_ensemble(forward, data, error, len(free.names), members, steps, rng, on_step, jobs, mask)
     return Calibration(free, tuple(targets), result)

@@ -8,6 +8,7 @@ closed form). The forward model may be noisy: each member is simulated on patien
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,8 @@ def smooth_ensemble(
     n_steps: int,
     rng: np.random.Generator,
     on_step: Callable[[int, float], None] | None = None,
+    jobs: int = 1,
+    localisation: Array | None = None,
 ) -> Smoothed:
     """Move a prior ensemble to the data.
 
@@ -50,6 +53,9 @@ def smooth_ensemble(
     forward : (step, member, coordinates (parameters,)) -> predictions (data,)
     data, error : (data,) values and standard deviations
     n_steps : data assimilations, each with errors inflated by the square root of n_steps
+    localisation : (parameters, data) factors on the gain, 0 where a datum cannot speak of a parameter, so that chance
+        correlations of a finite ensemble do not move it; default 1
+    jobs : members predicted at the same time, in threads; the digits do not depend on it
 
     Raises
     ------
@@ -65,7 +71,8 @@ def smooth_ensemble(
     misfit: list[float] = []
 
     def predict(step: int) -> Array:
-        g = np.array([forward(step, m, z[m]) for m in range(n_members)])
+        with ThreadPoolExecutor(max_workers=max(jobs, 1)) as pool:
+            g = np.array(list(pool.map(lambda m: forward(step, m, z[m]), range(n_members))))
         misfit.append(float(np.mean(((g - data) / error) ** 2)))
         if on_step is not None:
             on_step(step, misfit[-1])
@@ -78,6 +85,8 @@ def smooth_ensemble(
         c_gg = dg.T @ dg / (n_members - 1)
         noise = np.sqrt(n_steps) * error
         gain = np.linalg.solve(c_gg + np.diag(noise**2), c_zg.T).T
+        if localisation is not None:
+            gain = gain * localisation
         perturbed = data + noise * rng.standard_normal(g.shape)
         z = z + (perturbed - g) @ gain.T
     return Smoothed(prior, z, predict(n_steps), tuple(misfit))

@@ -21,9 +21,14 @@ from her2.trials.design import Trial
 from her2.trials.follow import Pool
 from her2.units import DAYS_PER_MONTH
 
-FIT_TRIALS = ("cleopatra", "m77001", "vogel_2002", "gbg_26", "averel", "tdm4450g")
-"""Trials used; of the held-out ones (AVEREL, TDM4450g) only the control arms, as the protocol allows."""
-DISCREPANCY = {"rate": 0.2, "pfs": 0.10, "ttp": 0.10, "os": 0.15, "hr": 0.05}
+FIT_TRIALS = (
+    "vogel_2002", "slamon_2001", "m77001", "cleopatra", "averel", "tdm4450g",
+    "marianne", "bolero_1", "ctg_ma31", "martin_2012", "tandem", "egf30008", "electra", "gbg_26", "egf100151", "emilia",
+    "bolero_3", "cerebel", "lux_breast_1", "egf104900", "martin_2013", "th3resa", "landscape", "egf105084",
+    "lux_breast_3",
+)  # fmt: skip
+"""Trials used; of the held-out ones only the control arms, as the protocol allows."""
+DISCREPANCY = {"rate": 0.2, "cns_orr": 0.3, "pfs": 0.10, "ttp": 0.10, "os": 0.15, "hr": 0.05}
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ def collect_targets(trials: Sequence[Trial]) -> list[Target]:
                         arms.index(v.arm),
                         -1,
                         logit,
-                        math.hypot(error, DISCREPANCY["rate"]),
+                        math.hypot(error, DISCREPANCY.get(v.endpoint, DISCREPANCY["rate"])),
                         v.id,
                     )
                 )

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from her2.cell.attributes import COMPARTMENTS, Compartment, catalogue, check, defaults
+from her2.drugs import cns_factor, translation, unbound_fraction
 from her2.errors import RecordError, unknown
 from her2.evidence.schema import Agent
 
 Array = NDArray[np.float64]
 Dose = float | str
 """nmol/L, or `clinical` for the average exposure at the label dose."""
-ANTIBODY_LIKE = ("epitope", "payload", "effector")
 
 
 @dataclass(frozen=True)
@@ -69,29 +69,6 @@ class Treatment:
     days: float = 0.0
 
 
-def unbound_fraction(agent: Agent) -> float:
-    """Fraction unbound in plasma, 1 where the record gives none (antibodies)."""
-    pd = agent.pharmacodynamics
-    return pd.unbound.value if pd is not None and pd.unbound is not None else 1.0
-
-
-def is_antibody_like(agent: Agent) -> bool:
-    """True for agents that find the cell by an antibody: they are carried by the antibody's translation factor."""
-    pd = agent.pharmacodynamics
-    return pd is not None and any(a.on in ANTIBODY_LIKE for a in pd.actions)
-
-
-def translation(agent: Agent, values: Mapping[str, float]) -> float:
-    """Active concentration in a tumour relative to unbound plasma: one factor per class.
-
-    Cytotoxics and neutralising antibodies have none: their parameters are those at the label's plasma exposure.
-    """
-    pd = agent.pharmacodynamics
-    if pd is None or any(a.on in ("cytotoxic", "vegf", "checkpoint") for a in pd.actions):
-        return 1.0
-    return values["translation.antibody" if is_antibody_like(agent) else "translation.kinase_inhibitor"]
-
-
 def active_concentration(
     agent: Agent, dose: Dose, compartment: Compartment, values: Mapping[str, float]
 ) -> float:
@@ -126,8 +103,7 @@ def active_concentration(
         return total / (1.0 + values["culture.serum"] * (1.0 - free) / free)
     local = total * free * translation(agent, values)
     if compartment == "cns":
-        pd = agent.pharmacodynamics
-        local *= pd.cns_ratio.value if pd is not None and pd.cns_ratio is not None else 0.1
+        local *= cns_factor(agent, values)
     return local
 
 

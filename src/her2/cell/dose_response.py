@@ -34,7 +34,7 @@ from her2.cell.evaluate import (
     quantiles,
     with_added,
 )
-from her2.cell.model import actions_of
+from her2.drugs import actions_of
 from her2.errors import RecordError
 
 if TYPE_CHECKING:

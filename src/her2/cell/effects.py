@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from her2.cell.condition import Columns, translation
-from her2.cell.model import CellModel, actions_of
+from her2.cell.condition import Columns
+from her2.cell.model import CellModel
+from her2.drugs import actions_of, translation
 from her2.errors import NetworkError
 from her2.evidence.schema import Action
 

@@ -10,9 +10,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from her2.drugs import SPANS_ZERO_MEAN, actions_of
 from her2.errors import unknown
 from her2.evidence.load import USER_VARIABLE, load_agents, merged_values
-from her2.evidence.schema import Action, Agent
+from her2.evidence.schema import Agent
 from her2.model import full_layers
 from her2.signalling.network import Network
 from her2.signalling.receptors import ReceptorLayer
@@ -60,12 +61,7 @@ def acting_agents() -> dict[str, Agent]:
     return {k: a for k, a in load_agents().items() if a.pharmacodynamics is not None}
 
 
-def actions_of(agent: Agent) -> tuple[Action, ...]:
-    """Actions of an agent, none where its record has no `pharmacodynamics` section."""
-    return agent.pharmacodynamics.actions if agent.pharmacodynamics is not None else ()
-
-
-SPANS_ZERO_MEAN, SPANS_ZERO_SD = 0.5, 0.5
+SPANS_ZERO_SD = 0.5
 """Where the reviews give only a direction, the largest effect is multiplied by a normal number of this mean and SD, so
 that the prior spans zero and puts 84 % on the stated direction; assumed."""
 

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from her2.cell.condition import Columns
 from her2.cell.effects import Effects, drug_effects, is_disabled
-from her2.cell.model import CellModel, actions_of
-from her2.errors import Her2Error, RecordError
+from her2.cell.model import CellModel
+from her2.drugs import actions_of, fc_affinity_factor
+from her2.errors import Her2Error
 from her2.signalling.network import Network, evaluate_network, half_saturated
 from her2.signalling.receptors import (
     association_constants,
@@ -308,7 +309,11 @@ def rates(
     """Phenotype of cells whose signals are `now` and were `rest` untreated: each (columns,), 1 or 1/day."""
     v, a = model.values, columns.attributes
     free = a["independent"]
-    pr = free + (1.0 - free) * now["cell_cycle"] / model.proliferation_reference
+    # the drive outside the network is that of ER where there is one
+    er_left = a["er"] * effects.inputs.get("er", 1.0) * effects.inputs.get("estradiol", 1.0)
+    er_loss = a["er"] / (1.0 + a["er"]) - er_left / (1.0 + er_left)
+    pr = free * (1.0 - v["tumour.er_drive"] * er_loss)
+    pr = pr + (1.0 - free) * now["cell_cycle"] / model.proliferation_reference
     pr_rest = free + (1.0 - free) * rest["cell_cycle"] / model.proliferation_reference
     apoptosis = (1.0 - free) * now["apoptosis_signal"] / model.apoptosis_reference
     apoptosis_rest = (1.0 - free) * rest["apoptosis_signal"] / model.apoptosis_reference
@@ -335,6 +340,7 @@ def rates(
         growth * ((1.0 + turnover) * pr - turnover),
     )
     death = v["tumour.apoptosis_kill"] * np.maximum(apoptosis - apoptosis_rest, 0.0)
+    death = death + v["tumour.er_withdrawal_kill"] * free * er_loss
     usual = np.where(
         in_culture, 0.0, v["immune.tcell_kill"] * np.where(in_cns, v["cns.effector_factor"], 1.0)
     )
@@ -351,39 +357,6 @@ def rates(
         "apoptotic_kill": speed * death,
         "net_growth": net,
     }
-
-
-def _trastuzumab_fc(model: CellModel) -> tuple[float, float]:
-    """Affinity of trastuzumab's Fc part for the V and the F allele of CD16A, relative."""
-    for action in actions_of(model.agent("trastuzumab")):
-        if action.on == "effector":
-            assert action.fc_v is not None and action.fc_f is not None
-            return action.fc_v, action.fc_f
-    raise RecordError(
-        "agents/trastuzumab.yaml, pharmacodynamics: no action on 'effector', the scale of all Fc parts"
-    )
-
-
-def fc_affinity_factor(model: CellModel, v_alleles: Array, fc_v: float, fc_f: float) -> Array:
-    """Antibody-dependent kill relative to trastuzumab in a V/F heterozygote: (columns,).
-
-    The affinity of a heterozygote is the geometric mean of both alleles. Up to that of trastuzumab in a V/V patient,
-    is the power of affinity that goes through the population's genotype factors; above it (engineered Fc parts) it
-    rises to saturation, by up to `immune.fc_gain`.
-    """
-    values = model.values
-    reference_v, reference_f = _trastuzumab_fc(model)
-    log_affinity = (
-        v_alleles * math.log(fc_v / reference_v) + (2.0 - v_alleles) * math.log(fc_f / reference_v)
-    ) / 2.0
-    log_f = math.log(reference_f / reference_v)
-    log_reference = log_f / 2.0
-    up = math.log(values["population.effector_vv"]) / (0.0 - log_reference)
-    down = math.log(values["population.effector_ff"]) / (log_f - log_reference)
-    x = np.minimum(log_affinity, 0.0) - log_reference
-    factor = np.exp(np.where(x > 0.0, up, down) * x)
-    excess = np.exp(np.maximum(log_affinity, 0.0)) - 1.0
-    return np.asarray(factor * (1.0 + values["immune.fc_gain"] * excess / (1.0 + excess)))
 
 
 def immune_kill(
@@ -406,7 +379,7 @@ def immune_kill(
             )
             amount = full * share * weight
             load += amount
-            weighted += amount * fc_affinity_factor(model, a["fcgr3a_v"], action.fc_v, action.fc_f)
+            weighted += amount * fc_affinity_factor(model.values, a["fcgr3a_v"], action.fc_v, action.fc_f)
     affinity = np.where(load > 0.0, weighted / np.where(load > 0.0, load, 1.0), 1.0)
     alleles = np.exp(v["immune.fcgr2a"] * (a["fcgr2a_h"] - 1.0) + v["immune.fcgr2b"] * a["fcgr2b_t"])
     whole = (

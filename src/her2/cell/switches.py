@@ -50,7 +50,8 @@ def switch_names() -> tuple[str, ...]:
 
 
 def _check_switch(switch: Switch, where: str) -> None:
-    from her2.cell.model import acting_agents, actions_of
+    from her2.cell.model import acting_agents
+    from her2.drugs import actions_of
 
     for setting in switch.sets:
         if setting.to is not None:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from her2.cell.condition import Dose
-from her2.cell.model import CellModel, actions_of
+from her2.cell.model import CellModel
 from her2.claims.cell_runs import altered
 from her2.claims.conditions import merged
 from her2.claims.course import (
@@ -28,7 +28,9 @@ from her2.claims.course import (
     STEP,
     Plan,
     State,
+    chemo_tolerance,
     follow_line,
+    immune_tolerance,
     log_total,
     primary_burden,
     relapsed,
@@ -47,6 +49,7 @@ from her2.claims.patients import (
     within,
 )
 from her2.claims.tumour_rates import Clones, RateTable, load_clones
+from her2.drugs import actions_of
 from her2.engine.rng import Purpose
 from her2.errors import RecordError
 from her2.evidence.biology import Condition, Experiment, Members
@@ -428,7 +431,9 @@ def _neoadjuvant(arm: _Arm) -> Outcome:
     rates = table.rates(arm.drugs, "tumour")
     chemo = steps if arm.chemo_cycles is None else arm.chemo_cycles
     plan = Plan(rates, rates, chemo, UNLIMITED, steps)
-    left = primary_burden(patients, v) + growth_of_clones(rates, plan, 1.0)
+    left = primary_burden(patients, v) + growth_of_clones(
+        rates, plan, chemo_tolerance(v, plan, 0.0), immune_tolerance(v, plan, 0.0)
+    )
     total = log_total(left)
     complete = total[-1] < v["cohort.pcr_log10"] * LN10
     never = np.full(patients.n, FOREVER)

@@ -23,10 +23,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from her2.claims.patients import RESIDUAL, Patients
+from her2.claims.patients import Patients
 from her2.claims.tumour_rates import NODES, ArmRates, node_weights
 from her2.engine.rng import Purpose
 from her2.model import LN10
+from her2.patients.sample import RESIDUAL_INDEX
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -52,7 +53,7 @@ class State:
     first_burden : (patients,) ln cells at the start of the course, which the hazard of new lesions is relative to
     death_sum, seed_sum : (patients,) cumulative hazards
     alive : (patients,) alive, and followed so far
-    chemotherapies : earlier lines with a cytotoxic
+    chemotherapies, antibodies : courses of six cycles of chemotherapy, and of an antibody, so far
     line : number of the line that follows
     """
 
@@ -64,7 +65,8 @@ class State:
     death_sum: Array
     seed_sum: Array
     alive: Flags
-    chemotherapies: int
+    chemotherapies: float
+    antibodies: float
     line: int
 
 
@@ -127,17 +129,46 @@ def start_course(patients: Patients) -> State:
         death_sum=zero,
         seed_sum=zero,
         alive=np.ones(patients.n, dtype=np.bool_),
-        chemotherapies=0,
+        chemotherapies=0.0,
+        antibodies=0.0,
         line=0,
     )
 
 
-def growth_of(rates: ArmRates, plan: Plan, tolerance: float) -> Array:
+COURSE = 6
+"""Steps of `STEP` days in a course of chemotherapy, the unit of tolerance."""
+
+
+def chemo_tolerance(values: Mapping[str, float], plan: Plan, courses: float) -> Array:
+    """Factor on the kill by cytotoxics in each step of a line, (steps,): it falls with the time on chemotherapy."""
+    so_far = courses + (np.minimum(np.arange(plan.steps), plan.chemo_steps) + 0.5) / COURSE
+    return np.asarray(np.exp(-values["tumour.line_tolerance"] * so_far))
+
+
+def immune_tolerance(values: Mapping[str, float], plan: Plan, courses: float) -> Array:
+    """Factor on antibody-dependent kill in each step of a line, (steps,): it falls with the time on an antibody."""
+    own = np.minimum(np.arange(plan.steps), plan.other_steps) + 0.5 if plan.systemic.has_antibody else 0.0
+    return np.asarray(np.exp(-values["tumour.immune_tolerance"] * (courses + own / COURSE))) * np.ones(
+        plan.steps
+    )
+
+
+def _courses(plan: Plan, progression: Array, most: int, given: bool) -> float:
+    """Courses of a kind of drug that a line has added for the median patient who progresses, `most` steps at most."""
+    if not given:
+        return 0.0
+    seen = progression[np.isfinite(progression)]
+    steps = float(np.median(seen)) / STEP if seen.size else float(plan.steps)
+    return min(steps, float(most)) / COURSE
+
+
+def growth_of(rates: ArmRates, plan: Plan, tolerance: Array, fatigue: Array) -> Array:
     """Growth of each clone up to each time, without floor: (times, clones, patients).
 
     Parameters
     ----------
-    tolerance : factor on the kill by cytotoxics
+    tolerance : (steps,) factor on the kill by cytotoxics
+    fatigue : (steps,) factor on antibody-dependent kill
     """
     weights = np.diff(node_weights([STEP * k for k in range(plan.steps + 1)]), axis=0)
     early = min(math.ceil(NODES[-1] / STEP), plan.steps)
@@ -147,10 +178,14 @@ def growth_of(rates: ArmRates, plan: Plan, tolerance: float) -> Array:
     step = grown[1:]
     step[:early] = np.tensordot(weights[:early], rates.lasting, axes=1)
     step[early:] = STEP * rates.lasting[-1]
+    brought = fatigue[:, None, None]
+    step[:early] -= brought[:early] * np.tensordot(weights[:early], rates.effector, axes=1)
+    step[early:] -= brought[early:] * STEP * rates.effector[-1]
     chemo = min(plan.chemo_steps, plan.steps) if rates.has_cytotoxic else 0
     first = min(early, chemo)
-    step[:first] -= tolerance * np.tensordot(weights[:first], rates.cytotoxic, axes=1)
-    step[first:chemo] -= tolerance * STEP * rates.cytotoxic[-1]
+    left = tolerance[:, None, None]
+    step[:first] -= left[:first] * np.tensordot(weights[:first], rates.cytotoxic, axes=1)
+    step[first:chemo] -= left[first:chemo] * STEP * rates.cytotoxic[-1]
     step[min(plan.other_steps, plan.steps) :] = STEP * rates.untreated
     np.cumsum(grown, axis=0, out=grown)
     return grown
@@ -170,15 +205,16 @@ def follow_line(patients: Patients, state: State, plan: Plan, values: Mapping[st
     values : every parameter
     """
     v, n = values, patients.n
-    tolerance = float(np.exp(-v["tumour.line_tolerance"] * state.chemotherapies))
-    free = state.burden + growth_of(plan.systemic, plan, tolerance)
+    tolerance = chemo_tolerance(v, plan, state.chemotherapies)
+    fatigue = immune_tolerance(v, plan, state.antibodies)
+    free = state.burden + growth_of(plan.systemic, plan, tolerance, fatigue)
     floor = np.maximum(v["tumour.log_floor"], state.start + v["tumour.replenish_log10"] * LN10)
     burden = np.minimum(free + np.maximum.accumulate(np.maximum(floor - free, 0.0), axis=0), LARGEST)
     total = log_total(burden)
     middle = 0.5 * (total[1:] + total[:-1])
     seeding = v["cns.seed_hazard"] * np.exp(v["cns.seed_exponent"] * (middle - 10.0 * LN10))
     seed_sum = _accumulated(state.seed_sum, seeding)
-    brain = _brain_burden(patients, state, plan, v, tolerance, burden, total, seed_sum)
+    brain = _brain_burden(patients, state, plan, v, tolerance, fatigue, burden, total, seed_sum)
     brain_total = log_total(brain)
     hazard = patients.background + v["death.hazard"] * patients.frailty * (
         np.exp(v["death.exponent"] * (middle - v["death.reference_log10"] * LN10))
@@ -228,11 +264,11 @@ def _accumulated(before: Array, hazard: Array) -> Array:
 
 
 def _brain_burden(
-    patients: Patients, state: State, plan: Plan, v: Mapping[str, float], tolerance: float, burden: Array,
-    total: Array, seed_sum: Array,
+    patients: Patients, state: State, plan: Plan, v: Mapping[str, float], tolerance: Array,
+    fatigue: Array, burden: Array, total: Array, seed_sum: Array,
 ) -> Array:  # fmt: skip
     """ln cells of each clone in the brain, (times, clones, patients); `UNSEEDED` before the first settles."""
-    grown = growth_of(plan.brain, plan, tolerance)
+    grown = growth_of(plan.brain, plan, tolerance, fatigue)
     n = patients.n
     at = -np.log(patients.uniform(Purpose.EVENT, 1))
     sown = seed_sum >= at
@@ -324,7 +360,11 @@ def _end_state(
         death_sum=at(death_sum) + gap * (death_sum[k + 1, which] - death_sum[k, which]) / STEP,
         seed_sum=at(seed_sum),
         alive=alive,
-        chemotherapies=state.chemotherapies + int(plan.systemic.has_cytotoxic),
+        # those who progress are taken to have had the planned cycles, or all until the median patient's progression
+        chemotherapies=state.chemotherapies
+        + _courses(plan, progression, plan.chemo_steps, plan.systemic.has_cytotoxic),
+        antibodies=state.antibodies
+        + _courses(plan, progression, plan.other_steps, plan.systemic.has_antibody),
         line=state.line + 1,
     )
 
@@ -336,13 +376,15 @@ def residual_relapse(patients: Patients, plan: Plan, values: Mapping[str, float]
     that probability; one that falls below a single cell is gone, so that adjuvant therapy can cure.
     """
     v = values
-    z = patients.normal(Purpose.ATTRIBUTE, RESIDUAL)
+    z = patients.normal(Purpose.ATTRIBUTE, RESIDUAL_INDEX)
     left = (v["cohort.residual_log10"] + v["cohort.residual_log10_sd"] * z) * LN10
     left = np.minimum(left, (v["cohort.detection_log10"] - 1.0) * LN10)
     expected = left + patients.fractions
     u = np.stack([patients.uniform(Purpose.EVENT, 40 + k) for k in range(expected.shape[0])])
     there = u < np.exp(np.minimum(expected, 0.0))
-    grown = np.maximum(expected, 0.0) + growth_of(plan.systemic, plan, 1.0)
+    grown = np.maximum(expected, 0.0) + growth_of(
+        plan.systemic, plan, chemo_tolerance(v, plan, 0.0), immune_tolerance(v, plan, 0.0)
+    )
     lost = np.minimum.accumulate(grown, axis=0) < 0.0
     cells = np.where(there & ~lost, np.minimum(grown, LARGEST), UNSEEDED)
     limit = v["cohort.detection_log10"] * LN10
@@ -364,7 +406,8 @@ def relapsed(patients: Patients, day: Array, burden: Array, death: Array) -> Sta
         death_sum=zero,
         seed_sum=zero,
         alive=np.isfinite(day) & (day < death),
-        chemotherapies=0,
+        chemotherapies=0.0,
+        antibodies=0.0,
         line=0,
     )
 

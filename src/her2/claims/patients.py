@@ -28,18 +28,13 @@ from her2.engine.rng import Purpose, normals, uniforms
 from her2.errors import RecordError
 from her2.evidence.load import load_population
 from her2.model import build_model
-from her2.patients.sample import population_values, sample_cohort
+from her2.patients.sample import class_sensitivity, population_values, sample_cohort
 
 Array = NDArray[np.float64]
 SEED = 1
 RECIPE = "first_line_metastatic"
 EXTRA = 20_000
 """Random indices from here on are this module's own; see `her2.patients.sample` for the others."""
-RESIDUAL = 19_999
-"""Random index of the cells left after surgery."""
-CLASSES = ("taxane", "vinca", "fluoropyrimidine", "anthracycline")
-"""Cytotoxic classes in the order of the sample's random indices."""
-SENSITIVITY_INDEX = 40
 DRAWN = (
     "egfr", "her2", "her3", "p95_share", "egf", "heregulin", "igf1r", "pik3ca", "pten", "er", "cyclin_e", "bim",
     "independent", "effector", "til", "fcgr3a_v",
@@ -136,25 +131,14 @@ def draw_patients(model: CellModel, setting: str, first: int, n: int) -> Patient
         background=a[Attribute.BACKGROUND_DEATH].copy(),
         baseline_sum=a[Attribute.BASELINE_SUM].copy(),
         cns_seed=a[Attribute.CNS_SEED].copy(),
-        sensitivity=_sensitivity(values, a[Attribute.ADJUVANT_CHEMOTHERAPY], first, n),
+        sensitivity=class_sensitivity(
+            values,
+            values["tumour.line_tolerance"]
+            * values["population.adjuvant_chemo_tolerance"]
+            * a[Attribute.ADJUVANT_CHEMOTHERAPY],
+            lambda index: np.asarray(normals(SEED, first, n, int(Purpose.ATTRIBUTE), index)),
+        ),
     )
-
-
-def _sensitivity(values: Mapping[str, float], adjuvant: Array, first: int, n: int) -> dict[str, Array]:
-    """Sensitivity to each class of cytotoxics; the trials' patients have the same numbers."""
-
-    def z(index: int) -> Array:
-        return np.asarray(normals(SEED, first, n, int(Purpose.ATTRIBUTE), index))
-
-    rho, sd = values["population.chemo_correlation"], values["population.chemo_log_sd"]
-    tolerance = values["tumour.line_tolerance"] * values["population.adjuvant_chemo_tolerance"] * adjuvant
-    shared = z(SENSITIVITY_INDEX)
-    result = {}
-    for k, name in enumerate(CLASSES):
-        own = z(SENSITIVITY_INDEX + 1 + k)
-        log = sd * (np.sqrt(rho) * shared + np.sqrt(1.0 - rho) * own)
-        result[name] = np.asarray(np.exp(log - (tolerance if name == "taxane" else 0.0)))
-    return result
 
 
 def with_spread(patients: Patients, name: str) -> Patients:

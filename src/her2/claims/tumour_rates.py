@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from her2.cell.attributes import Compartment, catalogue
 from her2.cell.condition import Columns, Dose, active_concentration
 from her2.cell.effects import Effects, drug_effects
-from her2.cell.model import CellModel, actions_of
+from her2.cell.model import CellModel
 from her2.cell.respond import REFERENCE_IGF1R, cytotoxic_kill, payload_kill, rates, signals
 from her2.claims.patients import Patients
+from her2.drugs import CLASS_OF, actions_of
 from her2.errors import Her2Error
 from her2.evidence.load import load_network
 from her2.evidence.schema import Action
@@ -34,21 +35,6 @@ SIGNALS = ("cell_cycle", "apoptosis_signal", "akt", "vegf", "surface_her2", "del
 """What rates depend on."""
 ON_SIGNALS = ("epitope", "kinase", "node", "input", "level", "shedding")
 """Kinds of action that change signals; all others act on rates only."""
-CLASS_OF = {
-    "kill.docetaxel": "taxane",
-    "kill.paclitaxel": "taxane",
-    "kill.vinorelbine": "vinca",
-    "kill.eribulin": "vinca",
-    "kill.emtansine": "vinca",
-    "payload.t_dm1": "vinca",
-    "kill.capecitabine": "fluoropyrimidine",
-    "kill.gemcitabine": "fluoropyrimidine",
-    "kill.doxorubicin": "anthracycline",
-    "kill.epirubicin": "anthracycline",
-    "kill.cyclophosphamide": "anthracycline",
-    "payload.mm_302": "anthracycline",
-}
-"""Class whose sensitivity goes with a kill or payload parameter; maytansine binds tubulin where vinca alkaloids do."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +48,7 @@ class Clones:
     cost : factor on proliferation
     mdr : 1 with drug efflux
     her2_low : position of the clone that has lost HER2
+    effector_factor : share of antibody-dependent kill left
     """
 
     genotypes: tuple[Mapping[str, float], ...]
@@ -69,6 +56,7 @@ class Clones:
     cost: Array
     mdr: Array
     her2_low: int
+    effector_factor: Array
 
 
 def load_clones() -> Clones:
@@ -85,6 +73,7 @@ def load_clones() -> Clones:
         cost=np.array([float(c["cost"]) for c in clones]),
         mdr=np.array([float(bool(c["mdr"])) for c in clones]),
         her2_low=[c["id"] for c in clones].index("her2_low"),
+        effector_factor=np.array([float(c.get("effector_factor", 1.0)) for c in clones]),
     )
 
 
@@ -94,16 +83,20 @@ class ArmRates:
 
     Attributes
     ----------
-    lasting : (nodes, clones, patients) 1/day, net growth without the cytotoxics
+    lasting : (nodes, clones, patients) 1/day, net growth without the cytotoxics and antibody-dependent kill
+    effector : (nodes, clones, patients) 1/day, antibody-dependent kill before tolerance
     cytotoxic : (nodes, clones, patients) 1/day, kill by cytotoxics before tolerance from earlier lines
     untreated : (clones, patients) 1/day, net growth without any drug
     has_cytotoxic : whether the set has a cytotoxic
+    has_antibody : whether it has an antibody that brings effector cells
     """
 
     lasting: Array
+    effector: Array
     cytotoxic: Array
     untreated: Array
     has_cytotoxic: bool
+    has_antibody: bool
 
 
 def genotype_attributes(patients: Patients, clones: Clones) -> dict[str, Array]:
@@ -212,13 +205,18 @@ class RateTable:
         given = [self._one(columns, effects, now) for now in self._nodes(drugs, columns, effects)]
         if self._untreated is None:
             bare = columns.without_drugs()
-            self._untreated = self._one(bare, drug_effects(self.model, bare), self.rest)[0]
+            lasting, effector, _ = self._one(bare, drug_effects(self.model, bare), self.rest)
+            self._untreated = lasting - effector
         return ArmRates(
-            lasting=np.stack([lasting for lasting, _ in given]),
-            cytotoxic=np.stack([chemo for _, chemo in given]),
+            lasting=np.stack([lasting for lasting, _, _ in given]),
+            effector=np.stack([effector for _, effector, _ in given]),
+            cytotoxic=np.stack([chemo for _, _, chemo in given]),
             untreated=self._untreated,
             has_cytotoxic=any(
                 a.on == "cytotoxic" for name in drugs for a in actions_of(self.model.agent(name))
+            ),
+            has_antibody=any(
+                a.on == "effector" for name in drugs for a in actions_of(self.model.agent(name))
             ),
         )
 
@@ -226,16 +224,20 @@ class RateTable:
         """(genotypes * patients,) to (clones, patients)."""
         return x.reshape(len(self.clones.genotypes), self.patients.n)[self.clones.genotype]
 
-    def _one(self, columns: Columns, effects: Effects, now: Mapping[str, Array]) -> tuple[Array, Array]:
-        """Net growth without cytotoxics and kill by cytotoxics, each (clones, patients), 1/day."""
+    def _one(
+        self, columns: Columns, effects: Effects, now: Mapping[str, Array]
+    ) -> tuple[Array, Array, Array]:
+        """Net growth without cytotoxics and antibody-dependent kill, that kill, and kill by cytotoxics.
+
+        Each (clones, patients), 1/day. T cells that no antibody engages are part of the growth of the tumour.
+        """
         v, p = self.model.values, self.patients
         r = {k: self._by_clone(x) for k, x in rates(self.model, columns, effects, now, self.rest).items()}
         relative = p.growth / v["tumour.growth"]
         turnover = v["tumour.turnover"]
         net = p.growth * ((1.0 + turnover) * self.clones.cost[:, None] * r["proliferation"] - turnover)
-        net = (
-            net - r["apoptotic_kill"] - r["effector_kill"] - r["tcell_kill"] - relative * r["angiogenic_loss"]
-        )
+        net = net - r["apoptotic_kill"] - relative * r["angiogenic_loss"]
+        effector = self.clones.effector_factor[:, None] * (r["effector_kill"] + r["tcell_kill"])
         for name, action in self._killing(columns, "payload"):
             alone = replace(columns, concentrations={name: columns.concentrations[name]})
             kill = self._by_clone(payload_kill(self.model, alone, effects, now))
@@ -249,7 +251,7 @@ class RateTable:
                 alone = replace(columns, concentrations={name: columns.concentrations[name]})
                 kill = self._by_clone(cytotoxic_kill(self.model, alone)) * modified
                 chemo = chemo + kill * self._factor(action)
-        return net, chemo
+        return net, effector, chemo
 
     def _killing(self, columns: Columns, kind: str) -> list[tuple[str, Action]]:
         """Agents given with their action of a kind."""

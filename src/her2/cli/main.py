@@ -40,16 +40,27 @@ def _register() -> None:
     from her2.cli.commands.calibrate import calibrate
     from her2.cli.commands.cell import cell
     from her2.cli.commands.claims import claims
+    from her2.cli.commands.design import design
     from her2.cli.commands.evidence import evidence
     from her2.cli.commands.export import export
+    from her2.cli.commands.forecast import forecast
     from her2.cli.commands.lint import lint
     from her2.cli.commands.network import network
     from her2.cli.commands.options import options
+    from her2.cli.commands.patient import patient
     from her2.cli.commands.sensitivity import sensitivity
+    from her2.cli.commands.sequence import sequence
     from her2.cli.commands.trace import trace
     from her2.cli.commands.trial import trial
+    from her2.cli.commands.validate import validate
 
     app.command(name="trial", help="Simulate a trial and print it beside the published result.")(trial)
+    app.command(name="validate", help="Every trial predicted beside published, with scores; misses first.")(
+        validate
+    )
+    app.command(
+        name="forecast", help="Freeze predictions of trials before their results; verify with --check."
+    )(forecast)
     app.command(
         name="cell", help="One cell under drugs, ligands and switches: signals, growth, dose-response."
     )(cell)
@@ -66,7 +77,16 @@ def _register() -> None:
     app.command(name="network", help="The network of a cell under drugs: a table, or a picture with --svg.")(
         network
     )
+    app.command(name="design", help="Power, probability of success, size, looks and enrichment of a trial.")(
+        design
+    )
     app.command(name="options", help="What the reviews' rules give for one patient, and why.")(options)
+    app.command(
+        name="patient", help="One patient: escape routes, options with predicted courses, what is missing."
+    )(patient)
+    app.command(name="sequence", help="Sequences of lines for one patient, compared in the same twins.")(
+        sequence
+    )
     app.add_typer(evidence, name="evidence")
     app.add_typer(export, name="export")
     app.command(name="lint", help="Check the record, and your own files.")(lint)

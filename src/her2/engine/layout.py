@@ -60,15 +60,17 @@ class Attribute(IntEnum):
     LIVER = 26  # 0 or 1
     ADJUVANT_TRASTUZUMAB = 27  # 0 or 1
     ADJUVANT_CHEMOTHERAPY = 28  # 0 or 1
-    CLONE_FRACTION = 29  # ln fraction of clone 1; clones 2.. follow
+    PDL1 = 29  # 0 or 1, PD-1/PD-L1 axis engaged
+    START_BURDEN = 30  # ln cells before neoadjuvant therapy, or left after surgery
+    CLONE_FRACTION = 31  # ln fraction of clone 1; clones 2.. follow
 
 
-N_CLONE_ROWS = 7
+N_CLONE_ROWS = 9
 N_ATTRIBUTES = int(Attribute.CLONE_FRACTION) + N_CLONE_ROWS
 
 
 class Signal(IntEnum):
-    """Rows of the input array of one signalling evaluation in the population kernel.
+    """Rows of the input array of one signalling evaluation in the population kernel without further network inputs.
 
     In general the rows are receptors, ligands, network inputs that do not come from receptors, antibodies' occupancies
     and slow states, each in the order of the layers.
@@ -99,6 +101,7 @@ class Status(IntEnum):
     HORIZON = 2
     NOT_ENROLLED_DEAD = 3
     NOT_ENROLLED_NO_PROGRESSION = 4
+    NOT_ENROLLED_BRAIN = 5  # brain metastases, in a trial that excludes them
     FAILED_RATE = 10  # a net rate was not finite
     FAILED_BURDEN = 11  # a burden was not finite
     FAILED_EXPOSURE = 12  # a concentration was negative or not finite
@@ -120,6 +123,7 @@ class ReceptorArrays(NamedTuple):
     downregulation: Array  # (antibodies, species)
     recruitment: Array  # (recruited, dimers); PI3K and RAS relative to the reference cell
     dimer_kinase: Array  # (dimers, kinases)
+    her2: int  # which receptor is full-length HER2
 
 
 class NetworkArrays(NamedTuple):
@@ -149,6 +153,20 @@ class NetworkArrays(NamedTuple):
     out_proliferation: int
     out_apoptosis: int
     out_survival: int
+    out_vegf: int  # that of proliferation where no drug hits VEGF
+
+
+class InputArrays(NamedTuple):
+    """Network inputs of a virtual patient that do not come from receptors, in the network's order."""
+
+    attribute: Index  # (inputs,) row of `Attribute`, -1 where all patients share the level
+    level: Array  # (inputs,) that level, before half-saturation
+
+
+REFRESH = 0.004
+"""Largest change of an occupancy, or of what drugs leave of a target, for which signals are not evaluated anew."""
+REFRESH_SLOW = 0.01
+"""The same for a slow state."""
 
 
 class Constants(NamedTuple):
@@ -163,14 +181,19 @@ class Constants(NamedTuple):
     fc_weight_pertuzumab: float  # 1
     chemo_synergy: float  # 1
     chemo_cycle_exponent: float  # 1
-    line_tolerance: float  # 1 per earlier chemotherapy line
+    line_tolerance: float  # 1 per six cycles of chemotherapy
+    immune_tolerance: float  # 1 per six cycles of an antibody with an Fc part
+    er_drive: float  # share of the drive outside the network that falls with ER
+    er_withdrawal_kill: float  # 1/day
     mdr_factor: float  # remaining kill in a multidrug-resistant clone
     log_floor: float  # ln cells
     replenish: float  # ln of the smallest fraction of the initial clone
-    kd_trastuzumab: float  # mg/L of interstitial antibody at half occupancy
-    kd_pertuzumab: float  # mg/L
-    tumour_partition: float  # interstitium / plasma
-    cns_partition_antibody: float  # CNS / extracranial tumour
+    payload_half: float  # 1e6 receptors/cell, bound HER2 at half of the largest uptake
+    payload_exponent: float  # 1
+    angiogenesis_share: float  # share of growth that hangs on VEGF
+    tcell_share: float  # share of antibody-dependent kill that T cells give
+    tcell_kill: float  # 1/day, T cells without antibody
+    pdl1_brake: float  # share of T-cell kill stopped by the engaged PD-1/PD-L1 axis
     new_lesion_hazard: float  # 1/day at the initial burden
     new_lesion_exponent: float
     death_hazard: float  # 1/day at the reference burden
@@ -187,6 +210,13 @@ class Constants(NamedTuple):
     scan_error: float  # SD of ln(sum)
     measurable_floor: float  # mm
     line_gap_weeks: float  # weeks between progression and next line
+    cns_entry: float  # ln cells above the detectable burden of brain metastases that a trial asks for, median
+    cns_entry_sd: float
+    cns_response: float  # ln of the share of the volume of brain metastases at a response
+    pcr: float  # ln cells below which no tumour is found at surgery
+    relapse: float  # ln cells at which a relapse after surgery is found
+    refresh: float = REFRESH
+    refresh_slow: float = REFRESH_SLOW
 
 
 class CloneArrays(NamedTuple):
@@ -195,6 +225,8 @@ class CloneArrays(NamedTuple):
     genotype: Index  # (clones,)
     cost: Array  # (clones,)
     mdr: Array  # (clones,) 0 or 1
+    effector_factor: Array  # (clones,) share of antibody-dependent kill left
+    endocrine_factor: Array  # (clones,) share of what the loss of ER does outside the network
     her2_factor: Array  # (genotypes,)
     egfr_factor: Array
     bypass_added: Array
@@ -212,31 +244,91 @@ class RegimenArrays(NamedTuple):
     cycle_weeks: Index  # length of the cycle, 0 where the drug is not given
     doses_in_week: Array  # (regimens, drugs, weeks of the cycle)
     max_cycles: Array  # cycles given at most
+    start_week: Index  # week of the line in which the drug is first given
     scan_weeks: Index  # (regimens,)
     is_chemo: Index  # (regimens,)
 
 
 class DrugArrays(NamedTuple):
-    """Drugs the engine gives: antibodies by occupancy, cytotoxics by effect-site exposure."""
+    """Drugs the engine gives, and what they do.
 
-    antibody: Index  # (drugs,) 0 trastuzumab, 1 pertuzumab, -1 otherwise
-    cytotoxic: Index  # (drugs,) index into the cytotoxic arrays, -1 otherwise
-    kill: Array  # (cytotoxics,) 1/day at reference exposure
-    mdr_exponent: Array  # (cytotoxics,)
-    ke0: Array  # (cytotoxics,) 1/day
-    cns_partition: Array  # (cytotoxics,)
+    A drug's level is its plasma concentration in the middle of the week (antibodies and conjugates, mg/L) or the mean
+    of the week at its effect site relative to the label exposure (all others). A *hit* is what the drugs of one target
+    leave of it: the antibodies' occupancies come first, then kinases, nodes, inputs and receptors, then what acts on
+    rates only.
+    """
+
+    in_plasma: Index  # (drugs,) 1 for two compartments in plasma, 0 for an effect site
+    ke0: Array  # (drugs,) 1/day, effect site
+    kill: Array  # (drugs,) 1/day at the label exposure, 0 for drugs that are not cytotoxic
+    mdr_exponent: Array  # (drugs,)
+    cns_partition: Array  # (drugs,) of cytotoxic kill
+    action_drug: Index  # (actions,)
+    action_hit: Index  # (actions,)
+    action_ratio: (
+        Array  # (sites, actions) concentration over its half-maximal one, per unit of the drug's level
+    )
+    action_max: Array  # (actions,)
+    action_covalent: Index  # (actions,)
+    hit_kind: Index  # (hits,) see `Hit`
+    hit_target: Index  # (hits,) epitope, kinase, node, row of the inputs or receptor
+    n_signal_hits: int  # hits that change signals come first
+    fc_action: Index  # (effectors,) action on the epitope by which an Fc part is brought to the cell
+    fc_weight: Array  # (effectors,)
+    fc_drug: Index  # (effectors,)
+    payload_action: Index  # (payloads,) action by which a conjugate binds
+    payload_kill: Array  # (payloads,) 1/day
+    payload_mdr: Array  # (payloads,)
+    payload_drug: Index  # (payloads,)
+    variant_drug: Index  # drugs that change signals, each alone in the null model
+
+
+class Hit(IntEnum):
+    """Kinds of targets."""
+
+    OCCUPANCY = 0
+    KINASE = 1
+    NODE = 2
+    INPUT = 3
+    RECEPTOR = 4
+    OWN = 5  # binding of a conjugate that blocks no epitope
+    VEGF = 6
+    PDL1 = 7
+
+
+class Setting(IntEnum):
+    """What the trial line is."""
+
+    METASTATIC = 0
+    NEOADJUVANT = 1
+    ADJUVANT = 2
+
+
+class BrainEntry(IntEnum):
+    """Brain metastases at entry."""
+
+    ANY = 0
+    NONE = 1
+    UNTREATED = 2
+    TREATED = 3
 
 
 class CourseArrays(NamedTuple):
-    """Which regimen each line uses: prior lines, the trial arm, then later lines by probability."""
+    """Which regimen each line uses: prior lines, the trial arm, then later lines by probability.
 
-    entry_line: int  # number of prior lines
-    prior_regimen: Index  # (prior lines,)
-    trial_regimen: int
-    later_probability: Array  # (later lines, options) cumulative; the rest is no further therapy
-    later_regimen: Index  # (later lines, options)
+    The first axis counts the ways patients of one arm may go: their earlier lines and the physician's choice.
+    """
+
+    entry_line: Index  # (ways,) number of prior lines
+    prior_regimen: Index  # (ways, prior lines)
+    trial_regimen: Index  # (ways,)
+    later_probability: Array  # (ways, later lines, options) cumulative; the rest is no further therapy
+    later_regimen: Index  # (ways, later lines, options)
     horizon_weeks: int  # after entry into the trial
     prior_limit_weeks: int  # a prior line that lasts longer ends the simulation: not enrolled
+    setting: int = 0  # see `Setting`
+    brain_entry: int = 0  # see `BrainEntry`
+    surgery_week: int = 0  # neoadjuvant: week of surgery
 
 
 class Outcome(IntEnum):
@@ -260,6 +352,9 @@ class Outcome(IntEnum):
     RESISTANT_AT_PROGRESSION = 15  # share of cells outside clone 0 at progression, NaN if none
     ENTRY_DAY = 16  # day of entry since the first metastatic therapy
     CONFIRMED_ON = 17  # day of the visit that confirmed the response, inf if none
+    CNS_BASELINE = 18  # ln cells in the brain at entry, NaN if none
+    CNS_RESPONSE = 19  # day of the first scan on which brain metastases had shrunk enough, inf if none
+    COMPLETE = 20  # neoadjuvant: 1 if no tumour was found at surgery, else 0
 
 
 N_OUTCOMES = len(Outcome)

@@ -96,16 +96,48 @@ class Followed:
         return h.hexdigest()
 
 
+@dataclass(frozen=True)
+class DoseChanges:
+    """What happens to the planned doses in the trial line, each (drugs, patients).
+
+    Attributes
+    ----------
+    max_cycles : cycles given at most
+    factor : share of the dose given from `from_week` on
+    from_week, stop_week : weeks of the line; no dose from `stop_week` on
+    """
+
+    max_cycles: Array
+    factor: Array
+    from_week: Array
+    stop_week: Array
+
+    @staticmethod
+    def none(n_drugs: int, n: int) -> DoseChanges:
+        """All doses as planned."""
+        shape = (n_drugs, n)
+        return DoseChanges(np.full(shape, 1e9), np.ones(shape), np.zeros(shape), np.full(shape, np.inf))
+
+    def take(self, index: NDArray[np.int64]) -> DoseChanges:
+        """Those of some patients, by position."""
+        return DoseChanges(
+            self.max_cycles[:, index],
+            self.factor[:, index],
+            self.from_week[:, index],
+            self.stop_week[:, index],
+        )
+
+
 def follow(
     model: Model,
     cohort: Cohort,
     patients: NDArray[np.int64],
     regimens: RegimenArrays,
     course: CourseArrays,
-    max_cycles: Array,
-    dose_factor: Array,
+    doses: DoseChanges,
     seed: int,
     *,
+    way: NDArray[np.int64] | None = None,
     null_model: bool = False,
     jobs: int = 1,
     on_block: Callable[[int], None] | None = None,
@@ -115,13 +147,15 @@ def follow(
     Parameters
     ----------
     patients : (patients,) ids, the keys of the random numbers
-    max_cycles, dose_factor : (drugs, patients) in the trial line
+    doses : what happens to the planned doses in the trial line
     seed : of events, scans and later lines
+    way : (patients,) which of the ways of the course each patient goes, default the first
     null_model : each drug acting alone in the signalling layer, effects added; no interplay, no adaptation
     jobs : threads
     on_block : called with the number of patients done, for a progress bar
     """
     n = cohort.n
+    ways = np.zeros(n, dtype=np.int64) if way is None else way
     outcomes = np.empty((N_OUTCOMES, n))
     sums = np.empty((MAX_VISITS, n))
     starts = np.empty((MAX_LINES, n))
@@ -138,18 +172,23 @@ def follow(
         simulate_block(
             seed,
             np.ascontiguousarray(patients[index]),
+            np.ascontiguousarray(ways[index]),
             np.ascontiguousarray(cohort.attributes[:, index]),
-            np.ascontiguousarray(cohort.antibody_pk[:, :, index]),
-            np.ascontiguousarray(cohort.cytotoxic_scale[:, index]),
+            np.ascontiguousarray(cohort.pk[:, :, index]),
+            np.ascontiguousarray(cohort.site_scale[:, index]),
             np.ascontiguousarray(cohort.sensitivity[:, index]),
-            np.ascontiguousarray(max_cycles[:, index]),
-            np.ascontiguousarray(dose_factor[:, index]),
+            np.ascontiguousarray(cohort.fc_factor[:, index]),
+            np.ascontiguousarray(doses.max_cycles[:, index]),
+            np.ascontiguousarray(doses.factor[:, index]),
+            np.ascontiguousarray(doses.from_week[:, index]),
+            np.ascontiguousarray(doses.stop_week[:, index]),
             model.receptor_arrays,
             model.network_arrays,
             model.constants,
             model.clones,
             regimens,
             model.drugs,
+            model.inputs,
             course,
             null_model,
             o,

@@ -16,7 +16,7 @@ from her2.engine.layout import LANES, MAX_DRIVERS
 from her2.engine.vecmath import exp, log
 from her2.signalling.receptors import NEWTON_ENOUGH, NEWTON_STEPS, SWEEPS
 
-OUT_PROLIFERATION, OUT_APOPTOSIS, OUT_SURVIVAL, OUT_DRIVER = 0, 1, 2, 3
+OUT_PROLIFERATION, OUT_APOPTOSIS, OUT_SURVIVAL, OUT_VEGF, OUT_SURFACE, OUT_DRIVER = 0, 1, 2, 3, 4, 5
 N_SIGNAL_OUTPUTS = OUT_DRIVER + MAX_DRIVERS
 WORK_TOTAL, WORK_MONOMER, WORK_CONSTANT = 0, 1, 3
 """Where `evaluate_block` leaves receptor totals, free monomers and association constants in `work`."""
@@ -28,7 +28,8 @@ def evaluate_block(receptors, network, x, out, work, values, hills, kinase, left
 
     x : (rows, LANES), not changed: receptor totals before down-regulation and adaptation, ligands, network inputs
         that do not come from receptors, occupancies, slow states; `layout.Signal` names the rows of the population
-    out : (3 + drivers, LANES) network values of proliferation, apoptosis, survival signal and the drivers of adaptation
+    out : (5 + drivers, LANES) network values of proliferation, apoptosis, survival signal and VEGF, full-length HER2 on
+        the surface (1e6/cell), network values of the drivers of adaptation
     work, values, hills : scratch, see `scratch`; `values` keeps every input and node, `work` the receptors
     kinase : (kinases, LANES) activity of each kinase, or (0, LANES) where all are 1
     left : (nodes, LANES) share of each node that its inhibitors leave, or (0, LANES) where all are 1
@@ -237,6 +238,8 @@ def evaluate_block(receptors, network, x, out, work, values, hills, kinase, left
         out[OUT_PROLIFERATION, i] = values[network.out_proliferation, i]
         out[OUT_APOPTOSIS, i] = values[network.out_apoptosis, i]
         out[OUT_SURVIVAL, i] = values[network.out_survival, i]
+        out[OUT_VEGF, i] = values[network.out_vegf, i]
+        out[OUT_SURFACE, i] = total[receptors.her2, i]
     for d in range(network.driver_node.size):
         for i in range(LANES):
             out[OUT_DRIVER + d, i] = values[network.driver_node[d], i]

@@ -221,22 +221,6 @@ class Binding(Entry):
     note: str = ""
 
 
-class EngineRole(Entry):
-    """How the engine gives this agent: an antibody slot of the receptor layer, or a cytotoxic kill."""
-
-    role: Literal["antibody", "cytotoxic"]
-    slot: Literal["trastuzumab", "pertuzumab"] | None = None
-    cytotoxic_class: Literal["taxane", "vinca", "fluoropyrimidine", "anthracycline"] | None = Field(
-        default=None, alias="class"
-    )
-    kill: Identifier | None = None
-    mdr_exponent: Finite | None = None
-    cns_partition: Finite | None = None
-    reference_dose: Finite | None = None
-    reference_interval: Finite | None = None
-    reference_body: Finite | None = None
-
-
 class Quantity(Entry):
     """A number with where it comes from."""
 
@@ -275,6 +259,8 @@ class Action(Entry):
     per_antibody: Finite | None = Field(default=None, gt=0)
     bystander: Finite | None = Field(default=None, ge=0, le=1)
     mdr_exponent: Finite | None = Field(default=None, ge=0)
+    sensitivity: Literal["taxane", "vinca", "fluoropyrimidine", "anthracycline"] | None = None
+    """Class of cytotoxics with which a patient's sensitivity goes; known for the record's own drugs."""
     prior_log_sd: Finite | None = Field(default=None, gt=0)
     spans_zero: bool = False
     quality: Quality
@@ -344,7 +330,6 @@ class Agent(Entry):
     claims: tuple[Identifier, ...] = ()
     regimens: tuple[AgentRegimen, ...] = ()
     molecular_weight: MolecularWeight | None = None
-    engine: EngineRole | None = None
     pharmacokinetics: Pharmacokinetics | None = None
     pharmacodynamics: Pharmacodynamics | None = None
     binding: tuple[Binding, ...] = ()

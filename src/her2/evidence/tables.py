@@ -183,7 +183,7 @@ def _agent(kept: Kept[Any]) -> Row:
     entry = kept.entry
     ids = {k: entry.identifiers.get(k) for k in ("atc", "ncit", "chebi", "unii")}
     return {
-        **_plain("agents", kept), **ids, "modelled": entry.engine is not None, **_where(entry.places),
+        **_plain("agents", kept), **ids, "modelled": entry.pharmacodynamics is not None, **_where(entry.places),
         **_who(entry.curated),
     }  # fmt: skip
 

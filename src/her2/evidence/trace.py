@@ -137,8 +137,6 @@ class Graph:
             parts += [x for x in (entry.pharmacokinetics, entry.molecular_weight) if x is not None]
             for part in parts:
                 self._rests(key, "source", [part.source], part.locator)
-            if entry.engine is not None:
-                self._rests(key, "parameter", [entry.engine.kill], "kill rate")
             pd = entry.pharmacodynamics
             if pd is not None:
                 for what in ("unbound", "exposure", "cns_ratio"):
@@ -281,8 +279,11 @@ class Graph:
             recipe = t.entry.get("population")
             if isinstance(recipe, dict):
                 self._rests(key, "population", [recipe.get("recipe")], "draws patients from")
-            lines = t.entry.get("prior_lines")
-            self._rests(key, "regimen", lines if isinstance(lines, list) else [], "earlier lines")
+            for lines in (
+                t.entry.get("prior_lines"),
+                *(h.get("lines") for h in t.entry.get("histories") or []),
+            ):
+                self._rests(key, "regimen", lines if isinstance(lines, list) else [], "earlier lines")
             self._rests(key, "network", r.network, "simulates")
 
     def _references(self, key: str, data: Any) -> None:

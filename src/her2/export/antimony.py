@@ -277,10 +277,11 @@ class _Writer:
         self.value("chemo_cycle_exponent", c.chemo_cycle_exponent, "dimensionless")
         self.value("relative_floor", RELATIVE_FLOOR, "dimensionless")
         self.value("largest_burden", p.ceiling, "dimensionless", "ln cells")
-        for clone, cost in zip(p.clones, p.cost, strict=True):
+        for clone, cost, share in zip(p.clones, p.cost, p.effector_share, strict=True):
             self.value(
                 f"cost_{clone}", cost, "dimensionless", "proliferation relative to the sensitive clone"
             )
+            self.value(f"effector_share_{clone}", share, "dimensionless", "antibody-dependent kill left")
 
     def write_genotype(self, g: int) -> None:
         """What distinguishes the cells of one genotype at every site."""
@@ -479,7 +480,7 @@ class _Writer:
             grow = f"growth*((1 + loss)*cost_{clone}*proliferation_{cell} - loss)"
             self.rule(
                 f"rate_{where}",
-                f"{grow} - apoptosis_kill*apoptotic_drive_{cell} - immune_{cell}{chemo}",
+                f"{grow} - apoptosis_kill*apoptotic_drive_{cell} - effector_share_{clone}*immune_{cell}{chemo}",
                 "per_day",
             )
             self.value(f"floor_{where}", p.floor[k, s], "dimensionless", "ln cells")

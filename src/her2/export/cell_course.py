@@ -30,8 +30,9 @@ from scipy.integrate import solve_ivp
 
 from her2.cell.condition import Columns
 from her2.cell.effects import Effects, drug_effects, is_disabled
-from her2.cell.model import CellModel, actions_of
+from her2.cell.model import CellModel
 from her2.cell.respond import network_inputs, rates, receptor_totals, signals
+from her2.drugs import actions_of
 from her2.errors import Her2Error, RecordError, unknown
 from her2.export.reference import DISSOCIATION_PER_H, HOURS_PER_DAY, TURNOVER_PER_H
 from her2.signalling.receptors import (

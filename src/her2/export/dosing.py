@@ -42,13 +42,14 @@ def planned_doses(
     for week in range(weeks):
         for number, agent in enumerate(model.agents):
             cycle = int(regimens.cycle_weeks[regimen, number])
-            if cycle == 0 or week // cycle >= regimens.max_cycles[regimen, number]:
+            own = week - int(regimens.start_week[regimen, number])
+            if cycle == 0 or own < 0 or own // cycle >= regimens.max_cycles[regimen, number]:
                 continue
-            count = float(regimens.doses_in_week[regimen, number, week % cycle])
+            count = float(regimens.doses_in_week[regimen, number, own % cycle])
             if count == 0.0:
                 continue
             loading = float(regimens.loading[regimen, number])
-            amount = loading if week == 0 and loading > 0.0 else float(regimens.amount[regimen, number])
+            amount = loading if own == 0 and loading > 0.0 else float(regimens.amount[regimen, number])
             amount *= body[int(regimens.unit[regimen, number])] * count
             doses.append(Dose(week * STEP_DAYS, agent.id, amount))
     return doses

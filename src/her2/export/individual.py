@@ -56,6 +56,7 @@ class Individual:
     kill : (cytotoxics,), 1/day at the reference exposure, the patient's sensitivity included
     kill_share : (cytotoxics, clones, sites) kill left by multidrug resistance and partition
     cost : (clones,)
+    effector_share : (clones,) antibody-dependent kill left
     growth : 1/day
     independent : share of drive outside the network
     start, floor : (clones, sites), ln cells
@@ -83,6 +84,7 @@ class Individual:
     kill: Array
     kill_share: Array
     cost: Array
+    effector_share: Array
     growth: float
     independent: float
     start: Array
@@ -151,8 +153,10 @@ def resolve(model: Model, patient: Cohort) -> Individual:
     start, floor = _start(model, a, seeded)
     n_sites = start.shape[1]
     drugs = model.drugs
-    kill_share = np.where(clones.mdr[None, :] > 0.0, constants.mdr_factor ** drugs.mdr_exponent[:, None], 1.0)
-    local = np.stack([np.ones_like(drugs.cns_partition), drugs.cns_partition], axis=1)[:, :n_sites]
+    toxic = [model.drug_index(c.id) for c in model.cytotoxics]
+    mdr = drugs.mdr_exponent[toxic]
+    kill_share = np.where(clones.mdr[None, :] > 0.0, constants.mdr_factor ** mdr[:, None], 1.0)
+    local = np.stack([np.ones(len(toxic)), drugs.cns_partition[toxic]], axis=1)[:, :n_sites]
     untreated, monomers_and_dimers = _untreated(model, totals, ligands, inputs)
     return Individual(
         sites=SITES[:n_sites],
@@ -164,18 +168,20 @@ def resolve(model: Model, patient: Cohort) -> Individual:
         totals=totals,
         ligands=ligands,
         inputs=inputs,
-        antibody_pk=patient.antibody_pk[:, :, 0],
-        kd=np.array([constants.kd_trastuzumab, constants.kd_pertuzumab]),
-        partition=constants.tumour_partition * np.array([1.0, constants.cns_partition_antibody])[:n_sites],
+        antibody_pk=patient.pk[[model.drug_index(x) for x in layer.antibodies], :, 0],
+        kd=np.array([model.kd(x) for x in layer.antibodies]),
+        partition=model.values["distribution.tumour_partition"]
+        * np.array([1.0, model.values["cns.antibody_partition"]])[:n_sites],
         fc_weight=np.array([1.0, constants.fc_weight_pertuzumab]),
         effector_kill=constants.effector_kill
         * a[Attribute.EFFECTOR]
         * np.array([1.0, constants.cns_effector])[:n_sites],
-        effect_rise=patient.cytotoxic_scale[:, 0],
-        effect_decay=drugs.ke0,
-        kill=drugs.kill * patient.sensitivity[:, 0],
+        effect_rise=patient.site_scale[toxic, 0],
+        effect_decay=drugs.ke0[toxic],
+        kill=drugs.kill[toxic] * patient.sensitivity[toxic, 0],
         kill_share=kill_share[:, :, None] * local[:, None, :],
         cost=clones.cost,
+        effector_share=clones.effector_factor,
         growth=float(a[Attribute.GROWTH]),
         independent=float(a[Attribute.INDEPENDENT]),
         start=start,

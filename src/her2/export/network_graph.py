@@ -14,8 +14,9 @@ import numpy as np
 
 from her2.cell.condition import Columns
 from her2.cell.effects import is_disabled
-from her2.cell.model import CellModel, actions_of
+from her2.cell.model import CellModel
 from her2.cell.respond import readout_name, respond
+from her2.drugs import actions_of
 from her2.evidence.load import load_network
 from her2.evidence.schema import Action
 from her2.signalling.network import hill_value

@@ -17,8 +17,8 @@ T, the total of a receptor, carries down-regulation and adaptation; free recepto
 the same rate constant k_turn, so that each total relaxes to T whatever the binding, and the on-rate
 K (k_off + k_turn) makes K the association constant at steady state, which is therefore exactly the kernel's
 equilibrium.
-Not in these equations: scans, hazards, death, CNS seeding by chance, changes of line, tolerance from earlier
-chemotherapy lines, infusion times (doses are boluses).
+Not in these equations: scans, hazards, death, CNS seeding by chance, changes of line, tolerance to chemotherapy
+and to antibody-dependent kill, infusion times (doses are boluses).
 """
 
 from __future__ import annotations
@@ -314,7 +314,8 @@ class FullModel:
         g = p.genotype_of
         chemo = np.einsum("d,dks,dc->skc", p.kill, p.kill_share, effect) * modifier[:, g]
         growth = p.growth * ((1.0 + c.turnover) * p.cost[None, :, None] * pro[:, g] - c.turnover)
-        return np.asarray(growth - c.apoptosis_kill * apoptosis[:, g] - immune[:, g] - chemo)
+        brought = p.effector_share[None, :, None] * immune[:, g]
+        return np.asarray(growth - c.apoptosis_kill * apoptosis[:, g] - brought - chemo)
 
     def jacobian(self, t: float, y: Array) -> Array:
         """d(dy/dt)/dy by one-sided differences, all states that share no equation moved together."""

@@ -7,15 +7,27 @@ model: a new attribute takes a new index, an old one is never reused.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from her2.drugs import (
+    CLASS_OF,
+    CYTOTOXIC_CLASSES,
+    actions_of,
+    fc_affinity_factor,
+    is_in_plasma,
+    label_dose_rate,
+    site_rate,
+    trastuzumab_fc,
+)
 from her2.engine.layout import N_ATTRIBUTES, Attribute
 from her2.engine.rng import Purpose, exp_of, normals, uniforms
+from her2.errors import RecordError
 from her2.evidence.schema import Agent, Population
 from her2.model import LN10, Model
 from her2.units import check_unit
@@ -31,20 +43,20 @@ class Cohort:
     ----------
     first_id : id of the first patient; ids are consecutive
     attributes : (attributes, patients), rows of `engine.layout.Attribute`
-    antibody_pk : (antibodies, 6, patients) clearance, Vc, Q, Vp, Vmax, Km in L/day, L, mg/day, mg/L
-    cytotoxic_scale : (cytotoxics, patients) effect-site rise per mg, relative to the reference exposure
-    sensitivity : (cytotoxics, patients)
+    pk : (drugs, 6, patients) clearance, Vc, Q, Vp, Vmax, Km in L/day, L, mg/day, mg/L of drugs followed in plasma
+    site_scale : (drugs, patients) effect-site rise per mg of the others, relative to the label exposure
+    sensitivity : (drugs, patients) to each drug's kill or payload, 1 for those without
+    fc_factor : (drugs, patients) antibody-dependent kill by an Fc part relative to that of trastuzumab
     cycles_normal : (patients,) standard normal behind the number of chemotherapy cycles
-    event_uniform : (events, patients) uniform numbers behind adverse events
     """
 
     first_id: int
     attributes: Array
-    antibody_pk: Array
-    cytotoxic_scale: Array
+    pk: Array
+    site_scale: Array
     sensitivity: Array
+    fc_factor: Array
     cycles_normal: Array
-    event_uniform: Array
 
     @property
     def n(self) -> int:
@@ -56,15 +68,14 @@ class Cohort:
         return Cohort(
             first_id=-1,
             attributes=np.ascontiguousarray(self.attributes[:, index]),
-            antibody_pk=np.ascontiguousarray(self.antibody_pk[:, :, index]),
-            cytotoxic_scale=np.ascontiguousarray(self.cytotoxic_scale[:, index]),
+            pk=np.ascontiguousarray(self.pk[:, :, index]),
+            site_scale=np.ascontiguousarray(self.site_scale[:, index]),
             sensitivity=np.ascontiguousarray(self.sensitivity[:, index]),
+            fc_factor=np.ascontiguousarray(self.fc_factor[:, index]),
             cycles_normal=self.cycles_normal[index],
-            event_uniform=np.ascontiguousarray(self.event_uniform[:, index]),
         )
 
 
-N_EVENTS = 16
 _PK_ROWS = ("clearance", "central_volume", "intercompartmental_clearance", "peripheral_volume", "vmax", "km")
 
 
@@ -149,6 +160,10 @@ def sample_cohort(model: Model, values: Mapping[str, float], seed: int, first: i
         p["effector_vv"],
         np.where(genotype < p["fcgr3a_vv"] + p["fcgr3a_vf"], 1.0, p["effector_ff"]),
     )
+    alleles = np.where(
+        genotype < p["fcgr3a_vv"], 2.0, np.where(genotype < p["fcgr3a_vv"] + p["fcgr3a_vf"], 1.0, 0.0)
+    )
+    a[Attribute.PDL1] = u(PDL1_INDEX) < p["pdl1_positive"]
     a[Attribute.EFFECTOR] = fcgr * lognormal(1.0, p["til_log_sd"], 16)
     a[Attribute.GROWTH] = lognormal(values["tumour.growth"], values["tumour.growth_log_sd"], 17) * np.where(
         er_positive, values["tumour.growth_er_factor"], 1.0
@@ -201,34 +216,75 @@ def sample_cohort(model: Model, values: Mapping[str, float], seed: int, first: i
         "age": age,
     }
     pk, scale = _pharmacokinetics(model, values, covariates, z)
-    shared = z(40)
-    rho = p["chemo_correlation"]
-    sensitivity = np.empty((len(model.cytotoxics), n))
     tolerance = values["tumour.line_tolerance"] * p["adjuvant_chemo_tolerance"] * adjuvant_c
-    for k, agent in enumerate(model.cytotoxics):
-        own = z(41 + _class_index(agent))
-        log_sensitivity = p["chemo_log_sd"] * (math.sqrt(rho) * shared + math.sqrt(1.0 - rho) * own)
-        taxane = agent.engine is not None and agent.engine.cytotoxic_class == "taxane"
-        sensitivity[k] = exp_of(log_sensitivity - (tolerance if taxane else 0.0))
-    events = np.stack(
-        [np.asarray(uniforms(seed, first, n, int(Purpose.ARM_ATTRIBUTE), 1 + e)) for e in range(N_EVENTS)]
+    by_class = class_sensitivity(values, np.asarray(tolerance, dtype=np.float64), z)
+    sensitivity, fc_factor = np.ones((len(model.agents), n)), np.ones((len(model.agents), n))
+    for k, agent in enumerate(model.agents):
+        kind = killing_class(agent)
+        if kind is not None:
+            sensitivity[k] = by_class[kind]
+        for action in actions_of(agent):
+            if action.on == "effector":
+                assert action.fc_v is not None and action.fc_f is not None
+                fc_factor[k] = fc_relative(values, alleles, action.fc_v, action.fc_f)
+    spread = (a[Attribute.LOG_BURDEN] - values["tumour.burden_log10"] * LN10) / values["tumour.burden_log_sd"]
+    a[Attribute.START_BURDEN] = (
+        values["cohort.primary_log10"] * LN10 + values["cohort.primary_log_sd"] * spread
     )
     return Cohort(
         first_id=first,
         attributes=a,
-        antibody_pk=pk,
-        cytotoxic_scale=scale,
+        pk=pk,
+        site_scale=scale,
         sensitivity=sensitivity,
+        fc_factor=fc_factor,
         cycles_normal=np.asarray(normals(seed, first, n, int(Purpose.ARM_ATTRIBUTE), 0)),
-        event_uniform=events,
     )
 
 
-def _class_index(agent: Agent) -> int:
-    assert agent.engine is not None
-    return ("taxane", "vinca", "fluoropyrimidine", "anthracycline").index(
-        agent.engine.cytotoxic_class or "taxane"
-    )
+SENSITIVITY_INDEX = 40
+PDL1_INDEX = 50
+RESIDUAL_INDEX = 19_999
+"""Random index of the cells left after surgery."""
+
+
+def killing_class(agent: Agent) -> str | None:
+    """Class of cytotoxics with which a patient's sensitivity to this drug goes, None for drugs that do not kill."""
+    for action in actions_of(agent):
+        if action.on in ("cytotoxic", "payload"):
+            kind = action.sensitivity or CLASS_OF.get(action.parameter or "")
+            if kind is None:
+                raise RecordError(
+                    f"agents/{agent.id}.yaml, pharmacodynamics: no class of cytotoxics is known for "
+                    f"'{action.parameter}'; give the action 'sensitivity: ' and one of {', '.join(CYTOTOXIC_CLASSES)}"
+                )
+            return kind
+    return None
+
+
+def class_sensitivity(
+    values: Mapping[str, float], tolerance: Array, z: Callable[[int], Array]
+) -> dict[str, Array]:
+    """Sensitivity of each patient to each class of cytotoxics, correlated between classes.
+
+    Parameters
+    ----------
+    tolerance : (patients,) loss of sensitivity to taxanes by adjuvant chemotherapy, on the log scale
+    z : function from a random index to standard normal numbers (patients,)
+    """
+    rho, sd = values["population.chemo_correlation"], values["population.chemo_log_sd"]
+    shared = z(SENSITIVITY_INDEX)
+    result = {}
+    for k, name in enumerate(CYTOTOXIC_CLASSES):
+        log = sd * (math.sqrt(rho) * shared + math.sqrt(1.0 - rho) * z(SENSITIVITY_INDEX + 1 + k))
+        result[name] = np.asarray(exp_of(log - (tolerance if name == "taxane" else 0.0)))
+    return result
+
+
+def fc_relative(values: Mapping[str, float], v_alleles: Array, fc_v: float, fc_f: float) -> Array:
+    """Antibody-dependent kill by an Fc part relative to that of trastuzumab in the same patient, (patients,)."""
+    reference = fc_affinity_factor(values, v_alleles, *trastuzumab_fc())
+    return np.asarray(fc_affinity_factor(values, v_alleles, fc_v, fc_f) / reference)
 
 
 def _clone_fractions(
@@ -272,28 +328,36 @@ def _pharmacokinetics(
 ) -> tuple[Array, Array]:
     """Individual antibody parameters and effect-site scales of the cytotoxics."""
     n = covariates["weight"].size
-    antibody = np.zeros((2, 6, n))
-    antibody[:] = np.array([0.2, 3.0, 0.5, 3.0, 0.0, 1.0])[None, :, None]  # an antibody that is never given
-    scale = np.zeros((len(model.cytotoxics), n))
-    ke0 = values["distribution.effect_site_rate"]
+    plasma = np.zeros((len(model.agents), 6, n))
+    plasma[:] = np.array([0.2, 3.0, 0.5, 3.0, 0.0, 1.0])[
+        None, :, None
+    ]  # a drug that is not followed in plasma
+    scale = np.zeros((len(model.agents), n))
     # each agent's parameters have random indices of their own, by name, so that adding an agent changes no other
-    for agent in model.agents:
-        assert agent.pharmacokinetics is not None and agent.engine is not None
-        individual = individual_pk(agent, covariates, z)
-        if agent.engine.slot is not None:
-            row = ("trastuzumab", "pertuzumab").index(agent.engine.slot)
+    for row, agent in enumerate(model.agents):
+        if is_in_plasma(agent):
+            individual = individual_pk(agent, covariates, z)
             for k, name in enumerate(_PK_ROWS):
                 if name in individual:
-                    antibody[row, k] = individual[name]
+                    plasma[row, k] = individual[name]
         else:
-            role = agent.engine
-            assert role.reference_dose and role.reference_interval and role.reference_body
-            typical = next(q.value for q in agent.pharmacokinetics.parameters if q.id == "clearance")
-            reference_auc = role.reference_dose * role.reference_body / typical
-            # one dose raises the effect site by AUC * ke0; the reference is one AUC per interval
-            k = [c.id for c in model.cytotoxics].index(agent.id)
-            scale[k] = ke0 * role.reference_interval / (individual["clearance"] * reference_auc)
-    return antibody, scale
+            # one dose raises the effect site by its share of the label exposure, times ke0 days
+            scale[row] = (
+                site_rate(agent, values) * relative_exposure(agent, covariates, z) / label_dose_rate(agent)
+            )
+    return plasma, scale
+
+
+UNKNOWN_EXPOSURE_CV = 0.4
+"""Spread of exposure between patients where the record has no pharmacokinetics; assumed."""
+
+
+def relative_exposure(agent: Agent, covariates: Mapping[str, Any], z: Any) -> Array:
+    """Exposure of each patient at the same dose relative to the typical one, (patients,)."""
+    if agent.pharmacokinetics is None:
+        return np.asarray(exp_of(math.sqrt(math.log1p(UNKNOWN_EXPOSURE_CV**2)) * z(_pk_index(agent.id))))
+    typical = next(q.value for q in agent.pharmacokinetics.parameters if q.id == "clearance")
+    return np.asarray(typical / individual_pk(agent, covariates, z)["clearance"])
 
 
 _PK_INDEX = {
@@ -303,6 +367,11 @@ _PK_INDEX = {
     "capecitabine": 130,
     "vinorelbine": 140,
 }
+
+
+def _pk_index(agent: str) -> int:
+    """First of the random indices of an agent's pharmacokinetics: its own, by name."""
+    return _PK_INDEX.get(agent, 1_000_000 + 16 * (zlib.crc32(agent.encode()) % 2**26))
 
 
 def individual_pk(agent: Agent, covariates: Mapping[str, Any], z: Any) -> dict[str, Array]:
@@ -316,7 +385,7 @@ def individual_pk(agent: Agent, covariates: Mapping[str, Any], z: Any) -> dict[s
     pk = agent.pharmacokinetics
     assert pk is not None
     n = covariates["weight"].size
-    base = _PK_INDEX.get(agent.id, 200 + 10 * (sum(map(ord, agent.id)) % 1000))
+    base = _pk_index(agent.id)
     omega: dict[str, float] = {
         q.id: math.sqrt(math.log1p(q.spread.cv**2)) if q.spread else 0.0 for q in pk.parameters
     }

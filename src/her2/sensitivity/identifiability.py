@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from her2.calibration.claims import OCCUPIED, SOFT_CLAIMS
 from her2.cell.condition import Columns, Treatment, make_columns
-from her2.cell.model import CellModel, actions_of
+from her2.cell.model import CellModel
 from her2.cell.respond import respond
+from her2.drugs import actions_of
 from her2.posterior import load_posterior
 from her2.sensitivity.factors import Case, Factor, evaluate, load_factors, make_bench
 

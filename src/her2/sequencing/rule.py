@@ -10,7 +10,14 @@ from typing import Any
 
 from her2.errors import RecordError, nearest
 from her2.evidence.schema import Rule
+from her2.sequencing.agents import is_a
 from her2.sequencing.state import ClinicalState
+
+
+def _has_had(state: ClinicalState, agent: str) -> bool:
+    """Whether a patient has had an agent, or any member of a class."""
+    return any(is_a(given, agent) for given in state.had)
+
 
 _TESTS: dict[str, Callable[[ClinicalState, Any], bool]] = {
     "setting": lambda s, v: s.setting == v,
@@ -18,9 +25,9 @@ _TESTS: dict[str, Callable[[ClinicalState, Any], bool]] = {
     "line": lambda s, v: s.line == int(v),
     "line_at_least": lambda s, v: s.line >= int(v),
     "line_at_most": lambda s, v: s.line <= int(v),
-    "had": lambda s, v: set(v) <= s.had,
-    "had_any": lambda s, v: bool(set(v) & s.had),
-    "had_not": lambda s, v: not set(v) & s.had,
+    "had": lambda s, v: all(_has_had(s, agent) for agent in v),
+    "had_any": lambda s, v: any(_has_had(s, agent) for agent in v),
+    "had_not": lambda s, v: not any(_has_had(s, agent) for agent in v),
     "year_from": lambda s, v: s.year is None or s.year >= int(v),
     "year_to": lambda s, v: s.year is None or s.year <= int(v),
 }

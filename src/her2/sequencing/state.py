@@ -20,6 +20,7 @@ Setting = Literal["metastatic", "locally_advanced", "neoadjuvant", "adjuvant"]
 Response = Literal["complete", "partial", "stable", "progression"]
 StopReason = Literal["progression", "toxicity", "planned_end", "wish"]
 OrganState = Literal["normal", "impaired", "failure"]
+Site = Literal["bone", "liver", "lung", "lymph_nodes", "pleura", "skin", "soft_tissue", "other_visceral"]
 UNKNOWN_WORD = "unknown"
 MAX_LINES = 20
 
@@ -181,8 +182,15 @@ class PatientState(Part):
     cns: Cns = Cns()
     leptomeningeal: bool | None = None
     visceral_crisis: bool | None = None
+    sites: Annotated[tuple[Site, ...], BeforeValidator(_words)] | None = Field(
+        default=None,
+        description="metastases outside the brain; used by the predicted course, not by the rules",
+    )
     sex: Literal["female", "male"] | None = None
     age: Annotated[float, BeforeValidator(_number), Field(ge=0, le=120)] | None = None
+    weight: Annotated[float, BeforeValidator(_number), Field(ge=25, le=250)] | None = Field(
+        default=None, description="kg; used by the predicted course, not by the rules"
+    )
     pregnant: bool | None = None
     ecog: Annotated[int, BeforeValidator(_number), Field(ge=0, le=4)] | None = None
     lvef: Annotated[float, BeforeValidator(_number), Field(ge=5, le=90)] | None = Field(

@@ -35,8 +35,11 @@ _ENDPOINT_NAMES = {
     "PFS": "Progression-free survival",
     "TTP": "Time to progression",
     "OS": "Overall survival",
+    "DFS": "Disease-free survival",
+    "TTCNS": "Time to CNS metastases",
     "DOR": "Duration of confirmed response",
 }
+_PARAMETERS = {"pfs": "PFS", "ttp": "TTP", "os": "OS", "dfs": "DFS", "time_to_cns": "TTCNS"}
 _RESPONSE_PARAMETERS = {
     "OVR": "Overall response by visit",
     "BOR": "Best overall response",
@@ -194,8 +197,9 @@ def _subject_table(
     x = pool.cohort.attributes[:, data.patient]
     n = data.arm.size
     status = course.outcomes[Outcome.STATUS].astype(np.int64)
-    os = data.times["os"]
-    died = os.event
+    known = np.minimum(np.maximum(trial.cut_of("os") - data.enrol_day, 0.0), data.lost_day)
+    death = course.outcomes[Outcome.DEATH]
+    died = death <= known
     everyone = _yes(np.ones(n, dtype=bool))
     columns: dict[str, NDArray[Any]] = {
         **subject,
@@ -223,12 +227,12 @@ def _subject_table(
         "WEIGHTBL": x[Attribute.WEIGHT],
         "BSABL": x[Attribute.BSA],
         "SUMDBL": course.baseline,
-        "LINEN": np.full(n, len(trial.prior_lines) + 1),
+        "LINEN": (pool.arms[0].line_starts[:, data.patient] < 0.0).sum(axis=0) + 1,
         "CUTDY": np.maximum(trial.cut_of("pfs") - data.enrol_day, 0.0),
         "OSCUTDY": np.maximum(trial.cut_of("os") - data.enrol_day, 0.0),
         "DTHFL": _yes(died),
-        "DTHDY": np.where(died, os.time, np.nan),
-        "LSTALVDY": os.time,
+        "DTHDY": np.where(died, death, np.nan),
+        "LSTALVDY": np.where(died, death, known),
         "SIMSTAT": np.array([Status(s).name for s in status], dtype=object),
         "SIMFL": _yes(status < FIRST_FAILURE),
     }
@@ -387,26 +391,32 @@ def _time_table(data: TrialData, course: _Course, subject: dict[str, NDArray[Any
 
     parts: list[dict[str, NDArray[Any]]] = []
     everyone = np.arange(data.arm.size)
-    for parameter in ("PFS", "TTP", "OS"):
-        tte = data.times.get(parameter.lower())
+    for endpoint, parameter in _PARAMETERS.items():
+        tte = data.times.get(endpoint)
         if tte is not None:
             zero = np.zeros(data.arm.size)
             parts.append(_time_rows(subject, everyone, parameter, tte.time, zero, tte.event, tte.reason))
-    pfs = data.times["pfs"]
-    _, confirmed = _best_responses(course)
-    responder = np.nonzero(np.isin(confirmed, (Response.CR, Response.PR)))[0]
-    start = course.responses.response_day[responder]
-    parts.append(
-        _time_rows(
-            subject,
-            responder,
-            "DOR",
-            pfs.time[responder] - start,
-            start,
-            pfs.event[responder],
-            pfs.reason[responder],
+    pfs = data.times.get("pfs")
+    if pfs is None:
+        # before and after surgery there are no responses by scan to last
+        nothing = np.zeros(0)
+        none = np.zeros(0, dtype=np.int64)
+        parts.append(_time_rows(subject, none, "DOR", nothing, nothing, none > 0, none))
+    else:
+        _, confirmed = _best_responses(course)
+        responder = np.nonzero(np.isin(confirmed, (Response.CR, Response.PR)))[0]
+        start = course.responses.response_day[responder]
+        parts.append(
+            _time_rows(
+                subject,
+                responder,
+                "DOR",
+                pfs.time[responder] - start,
+                start,
+                pfs.event[responder],
+                pfs.reason[responder],
+            )
         )
-    )
     columns = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
     return pl.DataFrame({k: _series(k, v) for k, v in columns.items()})
 
@@ -425,8 +435,10 @@ def _time_rows(
     words = {DEATH: "death without progression, censored at the last scan"}
     censoring = np.array([words.get(k, text) for k, text in enumerate(REASONS)], dtype=object)
     source = np.where(event, np.where(reason == PROGRESSION, "ADRS", "ADSL"), "ADTR").astype(object)
-    if parameter == "OS":
-        source = np.full(patient.size, "ADSL", dtype=object)
+    if parameter in ("OS", "DFS"):
+        # a relapse after surgery is found without a scan of a visit: no other table has it
+        relapse = event & (reason == PROGRESSION)
+        source = np.where(relapse, "", "ADSL").astype(object)
     return {
         **{k: v[patient] for k, v in subject.items()},
         "PARAMCD": np.full(patient.size, parameter, dtype=object),

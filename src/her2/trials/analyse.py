@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +17,22 @@ from her2.engine.rng import Purpose, uniforms
 from her2.survival import kaplan_meier, two_arm_cox
 from her2.survival.two_arm import two_arm_cox_batch, two_arm_median_batch
 from her2.trials.cut import TimeToEvent, cut_data
-from her2.trials.endpoints import benefited, member, responded
+from her2.trials.design import TimeEndpoint, Trial
+from her2.trials.endpoints import RATE_RULES, member
 from her2.trials.enrol import enrol_times, loss_times
 from her2.trials.follow import Pool
 from her2.trials.randomise import randomise, stratum_codes
 from her2.units import DAYS_PER_MONTH
 
 Array = NDArray[np.float64]
-TIMES = ("pfs", "ttp", "os")
-RATES = ("orr", "cbr")
+TIMES: tuple[str, ...] = get_args(TimeEndpoint)
+RATES: tuple[str, ...] = tuple(RATE_RULES)
+
+
+def endpoints_of(trial: Trial) -> tuple[str, ...]:
+    """Endpoints that are computed: those reported, with progression-free and overall survival where they exist."""
+    usual = {"metastatic": ("pfs", "os"), "neoadjuvant": (), "adjuvant": ("dfs", "os")}[trial.setting]
+    return tuple(dict.fromkeys((*trial.endpoints.reported, *usual)))
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,7 @@ def observe_arms(pool: Pool, arm: NDArray[np.int64], seed: int) -> TrialData:
     lost = loss_times(seed, int(ids[0]), n, trial.drop_out.rate)
     times: dict[str, TimeToEvent] = {}
     rates: dict[str, NDArray[np.bool_]] = {}
-    for endpoint in dict.fromkeys((*trial.endpoints.reported, "pfs", "os")):
+    for endpoint in endpoints_of(trial):
         cut = trial.cut_of(endpoint if endpoint in TIMES else trial.analyses[0].endpoint)
         known = np.minimum(np.maximum(cut - enrol, 0.0), lost)
         if endpoint in TIMES:
@@ -88,7 +96,7 @@ def observe_arms(pool: Pool, arm: NDArray[np.int64], seed: int) -> TrialData:
                 np.stack([p.reason for p in parts])[pick],
             )
         else:
-            rule = responded if endpoint == "orr" else benefited
+            rule = RATE_RULES[endpoint]
             rates[endpoint] = np.stack([rule(f, known) for f in pool.arms])[arm, np.arange(n)]
     return TrialData(np.arange(n), arm, enrol, lost, times, rates)
 
@@ -145,7 +153,7 @@ def resample_trials(
     trial = pools[0].plan.trial
     ratio = np.asarray(trial.randomisation.ratio, dtype=np.float64)
     bounds = np.cumsum(ratio) / ratio.sum()
-    names_t = [e for e in dict.fromkeys((*trial.endpoints.reported, "pfs", "os")) if e in TIMES]
+    names_t = [e for e in endpoints_of(trial) if e in TIMES]
     names_r = [e for e in trial.endpoints.reported if e in RATES]
     n_arms = len(trial.arms)
     control = [a.id for a in trial.arms].index(trial.control)
@@ -181,7 +189,7 @@ def resample_trials(
             cut = trial.cut_of(trial.analyses[0].endpoint)
             known = np.minimum(np.maximum(cut - enrol[here], 0.0), lost[here])
             for e in names_r:
-                rates[e][t, here] = (responded if e == "orr" else benefited)(followed, known)
+                rates[e][t, here] = RATE_RULES[e](followed, known)
     arm_results: list[dict[str, Array]] = []
     for k in range(n_arms):
         inside = arms == k

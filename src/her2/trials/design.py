@@ -59,7 +59,16 @@ def _to_rate(value: object) -> float:
     return rate
 
 
+def _to_weeks(value: object) -> float:
+    """A text such as '12 week' in days; 0 and whole weeks only."""
+    days = 0.0 if value in (0, 0.0) else _to_days(value)
+    if days % 7.0:
+        raise ValueError(f"expected a whole number of weeks such as '12 week', got {value!r}")
+    return days
+
+
 Days = Annotated[float, BeforeValidator(_to_days)]
+Weeks = Annotated[float, BeforeValidator(_to_weeks)]
 PerDay = Annotated[float, BeforeValidator(_to_rate)]
 
 
@@ -85,6 +94,8 @@ class Component(Entry):
     agent: Identifier
     dose: str = Field(max_length=200)
     cycles: Cycles | None = None
+    start: Weeks = 0.0
+    """Day of the line on which the agent is first given: sequential therapy."""
 
 
 class Regimen(Entry):
@@ -114,21 +125,56 @@ class AdverseEvent(Entry):
     locator: str = ""
 
 
+class Option(Entry):
+    """One of the regimens among which the physician chooses, with the share of patients who get it."""
+
+    share: Finite = Field(gt=0, le=1)
+    label: str
+    regimen: tuple[Component, ...] = Field(min_length=1)
+
+
 class Arm(Entry):
-    """One arm."""
+    """One arm: a regimen, or options among which the physician chooses."""
 
     id: Identifier
     label: str
-    regimen: tuple[Component, ...] = Field(min_length=1)
+    regimen: tuple[Component, ...] = ()
+    options: tuple[Option, ...] = ()
     adverse_events: tuple[AdverseEvent, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Arm:
+        if bool(self.regimen) == bool(self.options):
+            raise ValueError(f"arm '{self.id}': expected either 'regimen' or 'options' (physician's choice)")
+        total = sum(o.share for o in self.options)
+        if self.options and abs(total - 1.0) > 1e-6:
+            raise ValueError(f"arm '{self.id}': shares of options sum to {total:g}, expected 1")
+        return self
+
+    @property
+    def choices(self) -> tuple[Option, ...]:
+        """The options; a single one where the arm has one regimen."""
+        return self.options or (Option(share=1.0, label=self.label, regimen=self.regimen),)
+
+
+class History(Entry):
+    """Lines for metastatic disease that a share of the patients has had before the trial, in order."""
+
+    share: Finite = Field(gt=0, le=1)
+    lines: tuple[Identifier, ...]
 
 
 class TrialPopulation(Entry):
-    """Who is enrolled."""
+    """Who is enrolled.
+
+    `brain_metastases` at entry: `any`; `none` (patients with detectable ones are not enrolled); `untreated` or
+    `treated` (every patient has measurable ones, before or after radiotherapy).
+    """
 
     recipe: Identifier
     size: int = Field(ge=2, le=100_000)
     year: int | None = Field(default=None, ge=1990, le=2100)
+    brain_metastases: Literal["any", "none", "untreated", "treated"] = "any"
     values: dict[Identifier, RecipeValue] = {}
 
 
@@ -171,18 +217,46 @@ class LaterLines(Sourced):
     uptake: tuple[Annotated[Finite, Field(ge=0, le=1)], ...] = ()
 
 
+TimeEndpoint = Literal["pfs", "ttp", "os", "dor", "time_to_cns", "dfs"]
+RateEndpoint = Literal["orr", "cbr", "cns_orr", "cns_incidence", "cns_first", "pcr"]
+EndpointName = TimeEndpoint | RateEndpoint
+RESPONSE_SETTINGS: dict[str, tuple[str, ...]] = {
+    "metastatic": (
+        "orr",
+        "cbr",
+        "pfs",
+        "ttp",
+        "os",
+        "dor",
+        "cns_orr",
+        "cns_incidence",
+        "cns_first",
+        "time_to_cns",
+    ),
+    "neoadjuvant": ("pcr",),
+    "adjuvant": ("dfs", "os", "time_to_cns"),
+}
+"""Endpoints that exist in each setting."""
+
+
+class Surgery(Sourced):
+    """When the tumour is removed, days after the start of neoadjuvant therapy."""
+
+    after: Weeks
+
+
 class Analysis(Sourced):
     """When the data of an endpoint are cut, since the first patient."""
 
-    endpoint: Literal["pfs", "ttp", "os"]
+    endpoint: TimeEndpoint
     cut: Days
 
 
 class Endpoints(Entry):
     """Endpoints reported, and the primary one."""
 
-    primary: Literal["orr", "cbr", "pfs", "ttp", "os"]
-    reported: tuple[Literal["orr", "cbr", "pfs", "ttp", "os"], ...] = Field(min_length=1)
+    primary: EndpointName
+    reported: tuple[EndpointName, ...] = Field(min_length=1)
 
 
 class IntercurrentEvent(Entry):
@@ -216,8 +290,11 @@ class Trial(Entry):
     id: Identifier
     title: str
     study: Identifier | None = None
+    setting: Literal["metastatic", "neoadjuvant", "adjuvant"] = "metastatic"
     population: TrialPopulation
     prior_lines: tuple[Identifier, ...] = ()
+    histories: tuple[History, ...] = ()
+    surgery: Surgery | None = None
     randomisation: Randomisation
     accrual: Accrual
     arms: tuple[Arm, ...] = Field(min_length=1)
@@ -250,6 +327,27 @@ class Trial(Entry):
                 f"randomisation.block: {self.randomisation.block} is no multiple of the ratio's sum "
                 f"{sum(self.randomisation.ratio)}"
             )
+        if self.histories and self.prior_lines:
+            raise ValueError("histories: give either prior_lines (the same for all) or histories (a mixture)")
+        total = sum(h.share for h in self.histories)
+        if self.histories and abs(total - 1.0) > 1e-6:
+            raise ValueError(f"histories: shares sum to {total:g}, expected 1")
+        if self.setting != "metastatic" and (self.histories or self.prior_lines):
+            raise ValueError(
+                f"prior_lines: a trial in the {self.setting} setting has no prior metastatic lines"
+            )
+        if (self.setting == "neoadjuvant") != (self.surgery is not None):
+            raise ValueError("surgery: expected in the neoadjuvant setting, and only there")
+        asked = (self.endpoints.primary, *self.endpoints.reported)
+        if self.setting != "neoadjuvant":
+            # patients before surgery are followed to surgery only
+            asked = (*asked, *(a.endpoint for a in self.analyses))
+        for wanted in asked:
+            if wanted not in RESPONSE_SETTINGS[self.setting]:
+                raise ValueError(
+                    f"endpoints: '{wanted}' does not exist in the {self.setting} setting "
+                    f"(there: {', '.join(RESPONSE_SETTINGS[self.setting])})"
+                )
         if self.scans.every % 7.0:
             raise ValueError("scans.every: the engine scans on whole weeks, expected a multiple of 1 week")
         smallest = self.population.size * min(self.randomisation.ratio) / sum(self.randomisation.ratio)
@@ -263,7 +361,7 @@ class Trial(Entry):
                     f"analyses.{analysis.endpoint}.cut: day {analysis.cut:g} lies before the end of accrual "
                     f"(day {self.accrual.duration:g}); cuts during accrual are not supported"
                 )
-        if self.horizon_days / self.scans.every > MAX_VISITS:
+        if self.setting == "metastatic" and self.horizon_days / self.scans.every > MAX_VISITS:
             raise ValueError(
                 f"scans.every: more than {MAX_VISITS} scans until the last data cut; scan less often or cut earlier"
             )
@@ -271,6 +369,11 @@ class Trial(Entry):
             if name not in SUBGROUPS:
                 raise ValueError(str(unknown("subgroup", name, SUBGROUPS)))
         return self
+
+    @property
+    def entry_histories(self) -> tuple[History, ...]:
+        """Prior lines with their shares; a single history where all patients have the same."""
+        return self.histories or (History(share=1.0, lines=self.prior_lines),)
 
     @property
     def horizon_days(self) -> float:
@@ -344,18 +447,24 @@ def check_trial(trial: Trial, where: str) -> None:
     her2.errors.Her2Error
         The first thing found.
     """
-    from her2.model import engine_agents
+    from her2.model import trial_agents
     from her2.pharmacology.regimen import RegimenError, parse_regimen
 
-    can_give = engine_agents()
+    can_give = trial_agents()
     for arm in trial.arms:
         seen: set[str] = set()
-        for k, component in enumerate(arm.regimen):
-            place = f"{where}, arms.{arm.id}.regimen.{k}"
+        parts = [
+            (f"{where}, arms.{arm.id}.{f'options.{o}.' if arm.options else ''}regimen.{k}", o, component)
+            for o, option in enumerate(arm.choices)
+            for k, component in enumerate(option.regimen)
+        ]
+        given: set[tuple[int, str]] = set()
+        for place, o, component in parts:
             if component.agent not in can_give:
                 raise unknown("agent", component.agent, can_give, f"{place}.agent")
-            if component.agent in seen:
+            if (o, component.agent) in given:
                 raise RecordError(f"{place}.agent: '{component.agent}' is given twice in arm '{arm.id}'")
+            given.add((o, component.agent))
             seen.add(component.agent)
             try:
                 parse_regimen(component.dose)
@@ -366,8 +475,9 @@ def check_trial(trial: Trial, where: str) -> None:
                 raise unknown(
                     "agent", event.action.agent, seen, f"{where}, arms.{arm.id}.adverse_events.{k}.action"
                 )
-    for name in trial.prior_lines:
-        load_regimen(name)
+    for history in trial.entry_histories:
+        for name in history.lines:
+            load_regimen(name)
     recipe = load_population(trial.population.recipe)
     check_population(merge_population(recipe, trial), where)
     if trial.study is not None:

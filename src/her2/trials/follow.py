@@ -7,23 +7,34 @@ that true effects of a patient or subgroup are known beside what a randomised tr
 from __future__ import annotations
 
 import math
-import zlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from her2.engine.layout import CourseArrays, RegimenArrays
-from her2.engine.run import Followed, follow
+from her2.engine.layout import (
+    FIRST_FAILURE,
+    LANES,
+    Attribute,
+    BrainEntry,
+    CourseArrays,
+    RegimenArrays,
+    Setting,
+)
+from her2.engine.rng import Purpose, normals, uniforms
+from her2.engine.run import DoseChanges, Followed, follow
 from her2.errors import RecordError
-from her2.evidence.load import files_of, load_population
-from her2.model import Model
-from her2.patients.sample import Cohort, population_values, sample_cohort
+from her2.evidence.load import USER_VARIABLE, files_of, load_population
+from her2.model import LN10, Model, trial_agents
+from her2.patients.sample import RESIDUAL_INDEX, Cohort, population_values, sample_cohort
 from her2.pharmacology.regimen import parse_regimen
 from her2.sequencing.later_lines import LaterLine, plan_later_lines
 from her2.sequencing.state import ClinicalState
-from her2.trials.design import Arm, Component, Trial, load_regimen, merge_population
+from her2.trials.design import Arm, Component, Regimen, Trial, load_regimen, merge_population
+from her2.trials.toxicity import ArmToxicity, ToxicityCourse, arm_toxicities, draw_toxicity, toxicity_uniforms
 
 Array = NDArray[np.float64]
 MAX_CYCLE_WEEKS = 12
@@ -40,17 +51,21 @@ class Plan:
 
     Attributes
     ----------
+    model : the model with the drugs of the trial
     regimens : all regimens of the trial, by index
     names : their names, by index
-    courses : one per arm
-    later : the planned later lines of each arm, with their rules
+    courses : one per arm; its ways are the histories of prior lines by the options of the arm, the options innermost
+    later : the planned later lines of each arm, with their rules, after the first history and option
+    toxicity : adverse events of each option of each arm
     """
 
     trial: Trial
+    model: Model
     regimens: RegimenArrays
     names: tuple[str, ...]
     courses: tuple[CourseArrays, ...]
     later: tuple[tuple[LaterLine, ...], ...]
+    toxicity: tuple[tuple[ArmToxicity, ...], ...]
 
 
 def prepare_trial(model: Model, trial: Trial) -> Plan:
@@ -61,58 +76,90 @@ def prepare_trial(model: Model, trial: Trial) -> Plan:
     her2.errors.Her2Error
         A dose that does not fit the engine's weekly grid; the text names trial, arm and agent.
     """
-    available = {p.stem: load_regimen(p.stem) for p in files_of("regimens")}
+    available = _available(os.environ.get(USER_VARIABLE))
     agents_of = {k: frozenset(c.agent for c in r.components) for k, r in available.items()}
-    engine = {a.id for a in model.agents}
-    can_give = sorted(k for k, agents in agents_of.items() if agents <= engine)
+    known = frozenset(trial_agents())
+    can_give = sorted(k for k, agents in agents_of.items() if agents <= known)
     scan_weeks = round(trial.scans.every / 7.0)
+    setting = {
+        "metastatic": Setting.METASTATIC,
+        "neoadjuvant": Setting.NEOADJUVANT,
+        "adjuvant": Setting.ADJUVANT,
+    }
+    brain = {
+        "any": BrainEntry.ANY,
+        "none": BrainEntry.NONE,
+        "untreated": BrainEntry.UNTREATED,
+        "treated": BrainEntry.TREATED,
+    }  # fmt: skip
 
     names: list[str] = []
     components: list[Sequence[Component]] = []
     scans: list[int] = []
 
     def add(name: str, parts: Sequence[Component], every: int) -> int:
-        names.append(name)
-        components.append(parts)
-        scans.append(every)
-        return len(names) - 1
+        if name not in names:
+            names.append(name)
+            components.append(parts)
+            scans.append(every)
+        return names.index(name)
 
-    prior = [add(n, available[n].components, 9) for n in trial.prior_lines]
-    had_before: frozenset[str] = frozenset().union(*(agents_of[n] for n in trial.prior_lines))
-    courses, later_plans = [], []
-    horizon = math.ceil(trial.horizon_days / 7.0)
-    later_index: dict[str, int] = {}
+    courses: list[CourseArrays] = []
+    later_plans: list[tuple[LaterLine, ...]] = []
+    n_later = len(trial.later_lines.uptake)
+    longest = max(len(h.lines) for h in trial.entry_histories)
     for arm in trial.arms:
-        arm_index = add(f"{trial.id}:{arm.id}", arm.regimen, scan_weeks)
-        given = frozenset(c.agent for c in arm.regimen)
-        state = ClinicalState(
-            lines_completed=len(trial.prior_lines) + 1, had=had_before | given, year=trial.population.year
-        )
-        plan = plan_later_lines(state, agents_of, can_give, len(trial.later_lines.uptake))
-        later_plans.append(tuple(plan))
-        for line in plan:
-            if line.regimen not in later_index:
-                later_index[line.regimen] = add(line.regimen, available[line.regimen].components, 9)
-        probability = np.array([[u] for u in trial.later_lines.uptake[: len(plan)]]).reshape(len(plan), 1)
-        regimen = np.array([[later_index[line.regimen]] for line in plan], dtype=np.int64).reshape(
-            len(plan), 1
-        )
+        shape = (len(trial.entry_histories) * len(arm.choices),)
+        entry, trial_regimen = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+        prior = np.full((*shape, max(longest, 1)), -1, dtype=np.int64)
+        chance = np.zeros((*shape, n_later, 1))
+        following = np.full((*shape, n_later, 1), -1, dtype=np.int64)
+        for h, history in enumerate(trial.entry_histories):
+            had: frozenset[str] = frozenset().union(*(agents_of[n] for n in history.lines))
+            for o, option in enumerate(arm.choices):
+                way = h * len(arm.choices) + o
+                name = f"{trial.id}:{arm.id}" + (f":{o}" if arm.options else "")
+                trial_regimen[way] = add(name, option.regimen, scan_weeks)
+                entry[way] = len(history.lines)
+                prior[way, : entry[way]] = [add(n, available[n].components, 9) for n in history.lines]
+                state = ClinicalState(
+                    # a course of therapy after surgery counts as a line
+                    lines_completed=len(history.lines) + 1,
+                    had=had | {c.agent for c in option.regimen},
+                    year=trial.population.year,
+                )
+                plan = tuple(plan_later_lines(state, agents_of, can_give, n_later))
+                if way == 0:
+                    later_plans.append(plan)
+                for k, line in enumerate(plan):
+                    chance[way, k] = trial.later_lines.uptake[k]
+                    following[way, k] = add(line.regimen, available[line.regimen].components, 9)
         courses.append(
             CourseArrays(
-                entry_line=len(prior),
-                prior_regimen=np.array(prior, dtype=np.int64),
-                trial_regimen=arm_index,
-                later_probability=probability,
-                later_regimen=regimen,
-                horizon_weeks=horizon,
+                entry_line=entry,
+                prior_regimen=prior,
+                trial_regimen=trial_regimen,
+                later_probability=chance,
+                later_regimen=following,
+                horizon_weeks=math.ceil(trial.horizon_days / 7.0),
                 prior_limit_weeks=PRIOR_LIMIT_WEEKS,
+                setting=int(setting[trial.setting]),
+                brain_entry=int(brain[trial.population.brain_metastases]),
+                surgery_week=round(trial.surgery.after / 7.0) if trial.surgery is not None else 0,
             )
         )
-    arrays = _regimen_arrays(model, names, components, scans)
-    return Plan(trial, arrays, tuple(names), tuple(courses), tuple(later_plans))
+    own = model.giving(c.agent for parts in components for c in parts)
+    arrays = regimen_arrays(own, names, components, scans)
+    toxicity = tuple(arm_toxicities(arm, f"trial {trial.id}, arms.{arm.id}") for arm in trial.arms)
+    return Plan(trial, own, arrays, tuple(names), tuple(courses), tuple(later_plans), toxicity)
 
 
-def _regimen_arrays(
+@lru_cache(maxsize=2)
+def _available(_user: str | None) -> Mapping[str, Regimen]:
+    return {p.stem: load_regimen(p.stem) for p in files_of("regimens")}
+
+
+def regimen_arrays(
     model: Model, names: Sequence[str], components: Sequence[Sequence[Component]], scans: Sequence[int]
 ) -> RegimenArrays:
     shape = (len(names), len(model.agents))
@@ -121,6 +168,7 @@ def _regimen_arrays(
     cycle = np.zeros(shape, dtype=np.int64)
     doses = np.zeros((*shape, MAX_CYCLE_WEEKS))
     limit = np.full(shape, NO_LIMIT)
+    start = np.zeros(shape, dtype=np.int64)
     chemo = np.zeros(len(names), dtype=np.int64)
     for r, parts in enumerate(components):
         for part in parts:
@@ -136,6 +184,7 @@ def _regimen_arrays(
             amount[r, d] = dose.amount
             unit[r, d] = _UNITS.index(dose.unit)
             cycle[r, d] = weeks
+            start[r, d] = round(part.start / 7.0)
             doses[r, d, :weeks] = pattern
             if dose.cycles is not None:
                 limit[r, d] = dose.cycles
@@ -146,9 +195,11 @@ def _regimen_arrays(
                 # outside the trial line the median stands for everybody
                 given = part.cycles.median if ":" not in names[r] else part.cycles.high
                 limit[r, d] = min(limit[r, d], given)
-            if model.drugs.cytotoxic[d] >= 0:
+            if model.drugs.kill[d] > 0.0:
                 chemo[r] = 1
-    return RegimenArrays(loading, amount, unit, cycle, doses, limit, np.array(scans, dtype=np.int64), chemo)
+    return RegimenArrays(
+        loading, amount, unit, cycle, doses, limit, start, np.array(scans, dtype=np.int64), chemo
+    )
 
 
 def weekly_pattern(text: str) -> tuple[int, list[float]]:
@@ -159,13 +210,11 @@ def weekly_pattern(text: str) -> tuple[int, list[float]]:
     Raises
     ------
     her2.errors.RecordError
-        If the interval is not a whole number of weeks (daily dosing counts as a cycle of one week).
+        If the interval is longer than a week and not a whole number of weeks; shorter ones are spread over the week.
     """
     dose = parse_regimen(text)
     interval = float(dose.interval_days)
     if interval < 7.0:
-        if 7.0 % interval:
-            raise RecordError(f"dose '{text}': an interval of {interval:g} days does not fit into weeks")
         return 1, [dose.per_day * 7.0 / interval]
     if interval % 7.0:
         raise RecordError(f"dose '{text}': an interval of {interval:g} days is no whole number of weeks")
@@ -176,31 +225,60 @@ def weekly_pattern(text: str) -> tuple[int, list[float]]:
     return weeks, pattern
 
 
-def arm_modifiers(
-    model: Model, arm: Arm, cohort: Cohort, values: Mapping[str, float] | None = None
-) -> tuple[Array, Array]:
-    """Cycles allowed and dose factors of each patient in the trial line, from planned cycles and adverse events.
+def arm_doses(
+    model: Model,
+    arm: Arm,
+    option: NDArray[np.int64],
+    cohort: Cohort,
+    events: Sequence[ToxicityCourse],
+    values: Mapping[str, float] | None = None,
+) -> DoseChanges:
+    """What happens to the planned doses of each patient in the trial line: planned cycles and adverse events.
 
-    Returns
-    -------
-    max_cycles, dose_factor : (drugs, patients)
+    Parameters
+    ----------
+    option : (patients,) which of the arm's options each patient gets
+    events : adverse events of the patients on each option
+    values : every parameter, with those of the population's recipe; default the model's
     """
-    n = cohort.n
-    cycles = np.full((len(model.agents), n), NO_LIMIT)
-    factor = np.ones((len(model.agents), n))
+    doses = DoseChanges.none(len(model.agents), cohort.n)
+    names = [a.id for a in model.agents]
     log_sd = (model.values if values is None else values)["population.docetaxel_cycles_log_sd"]
-    for part in arm.regimen:
-        if part.cycles is not None:
-            drawn = np.round(part.cycles.median * np.exp(log_sd * cohort.cycles_normal))
-            cycles[model.drug_index(part.agent)] = np.clip(drawn, part.cycles.low, part.cycles.high)
-    for event in arm.adverse_events:
-        if event.action is not None:
-            # keyed by the term, so that the same event strikes the same twins in every arm and order
-            key = zlib.crc32(event.term.encode()) % cohort.event_uniform.shape[0]
-            hit = cohort.event_uniform[key] < event.rate
-            d = model.drug_index(event.action.agent)
-            factor[d] = np.where(hit, factor[d] * event.action.dose_factor, factor[d])
-    return cycles, factor
+    for o, choice in enumerate(arm.choices):
+        here = option == o
+        for part in choice.regimen:
+            if part.cycles is not None:
+                drawn = np.round(part.cycles.median * np.exp(log_sd * cohort.cycles_normal[here]))
+                limit = np.clip(drawn, part.cycles.low, part.cycles.high)
+                doses.max_cycles[model.drug_index(part.agent), here] = limit
+        for row, of_option in zip(
+            (doses.from_week, doses.factor, doses.stop_week), events[o].on(names), strict=True
+        ):
+            row[:, here] = of_option[:, here]
+    return doses
+
+
+def arm_events(
+    toxicity: Sequence[ArmToxicity], seed: int, first: int, n: int, index: NDArray[np.int64] | None = None
+) -> tuple[ToxicityCourse, ...]:
+    """Adverse events of patients `first` to `first + n - 1`, or of some of them by position, on each option."""
+    drawn = []
+    for one in toxicity:
+        uniform = toxicity_uniforms(one, seed, first, n)
+        drawn.append(draw_toxicity(one, uniform if index is None else uniform[:, :, index]))
+    return tuple(drawn)
+
+
+HISTORY_INDEX, OPTION_INDEX = 200, 201
+"""Random indices of a patient's prior lines and of the physician's choice."""
+
+
+def chosen(shares: Sequence[float], seed: int, first: int, n: int, index: int) -> NDArray[np.int64]:
+    """Which of some options each patient gets, (patients,)."""
+    if len(shares) == 1:
+        return np.zeros(n, dtype=np.int64)
+    u = np.asarray(uniforms(seed, first, n, int(Purpose.ARM_ATTRIBUTE), index))
+    return np.minimum(np.searchsorted(np.cumsum(shares), u, side="right"), len(shares) - 1)
 
 
 @dataclass(frozen=True)
@@ -263,41 +341,61 @@ def simulate_pool(
         If the prior lines let so few patients through that the trial cannot be filled.
     """
     plan = prepare_trial(model, trial)
+    own = plan.model
     recipe = merge_population(load_population(trial.population.recipe), trial)
-    values = population_values(model, recipe)
+    values = population_values(own, recipe)
     noise = seed if noise_seed is None else noise_seed
     wanted = list(range(len(trial.arms))) if arms is None else list(arms)
     cohorts: list[Cohort] = []
     followed: list[list[Followed]] = [[] for _ in wanted]
     enrolled = screened = 0
     counts: dict[str, int] = {}
-    batch = n if not trial.prior_lines else max(256, int(1.6 * n))
+    histories = trial.entry_histories
+    batch = n if not selects(trial) else max(2 * LANES, int(1.4 * n))
     start = first
     while enrolled < n:
-        cohort = sample_cohort(model, values, seed, start, batch)
+        cohort = sample_cohort(own, values, seed, start, batch)
+        if trial.setting == "adjuvant":
+            _leave_residual(cohort, values, seed, start)
         ids = np.arange(start, start + batch, dtype=np.int64)
-        keep: NDArray[np.int64] | None = None
+        history = chosen([h.share for h in histories], seed, start, batch, HISTORY_INDEX)
+        entered: NDArray[np.int64] | None = None
         for k, a in enumerate(wanted):
-            cycles, factor = arm_modifiers(model, trial.arms[a], cohort, values)
+            arm = trial.arms[a]
+            option = chosen([c.share for c in arm.choices], seed, start, batch, OPTION_INDEX)
+            # whether a patient enters is decided before the trial line: the same in every arm
+            among = np.arange(batch) if entered is None else entered
+            if not among.size:
+                continue
+            group = cohort if among.size == batch else cohort.take(among)
             result = follow(
-                model, cohort, ids, plan.regimens, plan.courses[a], cycles, factor, noise,
+                own, group, ids[among], plan.regimens, plan.courses[a],
+                arm_doses(
+                    own, arm, option[among], group, arm_events(plan.toxicity[a], seed, start, batch, among), values
+                ),
+                noise,
+                way=history[among] * len(arm.choices) + option[among],
                 null_model=null_model, jobs=jobs, on_block=on_patients,
             )  # fmt: skip
-            if keep is None:
-                # whether a patient enters is decided before the trial line: the same in every arm
-                keep = np.nonzero(result.enrolled | (result.status >= 10))[0][: n - enrolled]
+            if entered is None:
+                entered = np.nonzero(result.enrolled | (result.status >= FIRST_FAILURE))[0][: n - enrolled]
                 for name, count in result.counts().items():
                     counts[name] = counts.get(name, 0) + count
-            followed[k].append(result.take(keep))
-        assert keep is not None
-        cohorts.append(cohort.take(keep))
-        enrolled += keep.size
+                result = result.take(entered)
+            followed[k].append(result)
+        assert entered is not None
+        cohorts.append(cohort.take(entered))
+        enrolled += entered.size
         screened += batch
         start += batch
+        # the next batch by the share that has entered so far
+        share = max(enrolled / screened, 0.02)
+        batch = max(64, int(1.1 * (n - enrolled) / share))
         if screened > 60 * n + 10_000:
+            lines = "; ".join(", ".join(h.lines) for h in histories)
             raise RecordError(
                 f"trial {trial.id}: of {screened} patients only {enrolled} reach the trial line after "
-                f"{', '.join(trial.prior_lines)}; ease prior_lines or lower the size"
+                f"{lines}; ease prior lines or lower the size"
             )
     return Pool(
         plan=plan,
@@ -308,15 +406,29 @@ def simulate_pool(
     )
 
 
+def selects(trial: Trial) -> bool:
+    """True if not everyone drawn enters: patients live through earlier lines before the trial."""
+    return any(h.lines for h in trial.entry_histories)
+
+
+def _leave_residual(cohort: Cohort, values: Mapping[str, float], seed: int, first: int) -> None:
+    """Cells left after surgery in place of the primary tumour: none to just below what would be seen."""
+    z = np.asarray(normals(seed, first, cohort.n, int(Purpose.ATTRIBUTE), RESIDUAL_INDEX))
+    left = (values["cohort.residual_log10"] + values["cohort.residual_log10_sd"] * z) * LN10
+    cohort.attributes[Attribute.START_BURDEN] = np.minimum(
+        left, (values["cohort.detection_log10"] - 1.0) * LN10
+    )
+
+
 def _join_cohorts(parts: list[Cohort]) -> Cohort:
     return Cohort(
         first_id=parts[0].first_id,
         attributes=np.concatenate([p.attributes for p in parts], axis=1),
-        antibody_pk=np.concatenate([p.antibody_pk for p in parts], axis=2),
-        cytotoxic_scale=np.concatenate([p.cytotoxic_scale for p in parts], axis=1),
+        pk=np.concatenate([p.pk for p in parts], axis=2),
+        site_scale=np.concatenate([p.site_scale for p in parts], axis=1),
+        fc_factor=np.concatenate([p.fc_factor for p in parts], axis=1),
         sensitivity=np.concatenate([p.sensitivity for p in parts], axis=1),
         cycles_normal=np.concatenate([p.cycles_normal for p in parts]),
-        event_uniform=np.concatenate([p.event_uniform for p in parts], axis=1),
     )
 
 

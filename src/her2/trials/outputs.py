@@ -28,7 +28,14 @@ from her2.trials.run import Prediction, TrialResult
 from her2.trials.write import digest_of, write_outputs
 from her2.units import DAYS_PER_MONTH
 
-TITLES = {"pfs": "Progression-free survival", "ttp": "Time to progression", "os": "Overall survival"}
+TITLES = {
+    "pfs": "Progression-free survival",
+    "ttp": "Time to progression",
+    "os": "Overall survival",
+    "dor": "Duration of response",
+    "dfs": "Disease-free survival",
+    "time_to_cns": "Time to CNS metastases",
+}
 
 
 def _run_key(result: TrialResult) -> RunKey:
@@ -83,17 +90,23 @@ def kaplan_meier_figure(result: TrialResult, endpoint: str = "pfs") -> Any:
 
 
 def trial_figures(result: TrialResult, tables: dict[str, Any]) -> dict[str, Any]:
-    """All figures of a trial by file name: Kaplan-Meier of each reported endpoint, waterfall, forest."""
+    """All figures of a trial by file name: Kaplan-Meier of each reported endpoint, waterfall, forest.
+
+    Only trials of metastatic disease have scans and so a waterfall; where no times are reported there is no forest.
+    """
     trial, data = result.trial, result.data
     figures = {
         f"kaplan_meier_{e}": kaplan_meier_figure(result, e)
         for e in trial.endpoints.reported
         if e in data.times
     }
-    arms = [WaterfallArm(label, change, response) for label, change, response in best_changes(tables)]
-    figures["waterfall"] = draw_waterfall(
-        arms, title=f"Best change of the target lesions: {trial.title}", run=_run_key(result)
-    )
+    if trial.setting == "metastatic":
+        arms = [WaterfallArm(label, change, response) for label, change, response in best_changes(tables)]
+        figures["waterfall"] = draw_waterfall(
+            arms, title=f"Best change of the target lesions: {trial.title}", run=_run_key(result)
+        )
+    if not data.times:
+        return figures
     control = [a.id for a in trial.arms].index(trial.control)
     endpoint = "pfs" if "pfs" in data.times else next(iter(data.times))
     for k, arm in enumerate(trial.arms):

@@ -5,19 +5,32 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from her2.trials.endpoints import RATE_RULES
 from her2.trials.pictures.style import NOTICE
 from her2.trials.run import Prediction, TrialResult
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+RATES = tuple(RATE_RULES)
 NAMES = {
     "orr": "ORR, confirmed",
     "cbr": "clinical benefit",
     "pfs": "median PFS",
     "ttp": "median TTP",
     "os": "median OS",
+    "dor": "median duration of response",
+    "dfs": "median DFS",
+    "time_to_cns": "median time to CNS metastases",
+    "cns_orr": "response of brain metastases",
+    "cns_incidence": "CNS metastases by progression",
+    "cns_first": "CNS as first site",
+    "pcr": "pathological complete response",
 }
+KEYS = {e: e if e in RATES else f"median_{e}" for e in NAMES}
+"""Name of each endpoint in the JSON object."""
+SHOWN_EVENTS = 8
+"""Adverse events shown for an arm; the JSON object has all."""
 
 
 def _number(x: float, kind: str) -> str:
@@ -79,7 +92,7 @@ def print_report(result: TrialResult, console: Console) -> None:
     table.add_column("role")
     for arm, row in zip(trial.arms, result.arms, strict=True):
         for k, (e, p) in enumerate(row.items()):
-            kind = "rate" if e in ("orr", "cbr") else "median"
+            kind = "rate" if e in RATES else "median"
             text, where, role = _published_text(p, kind)
             unit = "" if kind == "rate" else ", months"
             table.add_row(
@@ -111,6 +124,7 @@ def print_report(result: TrialResult, console: Console) -> None:
                     _error(p.mc_error, "hr"), where, role,
                 )  # fmt: skip
         console.print(table)
+    _print_events(result, console)
     _print_split(result, console)
     later = [line for plan in result.pool.plan.later for line in plan]
     if later:
@@ -124,6 +138,34 @@ def print_report(result: TrialResult, console: Console) -> None:
         console.print(escape(line))
     console.print(f"digest {result.digest}  seed {result.seed}  {result.elapsed_s:.1f} s", style="dim")
     console.print(NOTICE, style="italic")
+
+
+def _print_events(result: TrialResult, console: Console) -> None:
+    """Table of the most frequent severe adverse events of each arm."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(
+        title="Adverse events until progression (rates are given to the model, not predicted)",
+        title_justify="left",
+    )
+    for head in ("arm", "event"):
+        table.add_column(head, overflow="fold")
+    for head in ("grade 3-4", "published", "any grade", "published", "stopped a drug"):
+        table.add_column(head, justify="right")
+    for arm, rows in zip(result.trial.arms, result.adverse_events, strict=True):
+        top = [*rows[:-1][:SHOWN_EVENTS], *rows[-1:]]
+        for k, r in enumerate(top):
+            printed = [
+                "" if v is None or v.value is None else _number(v.value, "rate")
+                for v in (r.published_severe, r.published_any)
+            ]
+            table.add_row(
+                escape(arm.label) if k == 0 else "", r.label, _number(r.severe, "rate"), printed[0],
+                _number(r.any, "rate"), printed[1], _number(r.discontinued, "rate"), end_section=k == len(top) - 1,
+            )  # fmt: skip
+    if table.row_count:
+        console.print(table)
 
 
 def _print_split(result: TrialResult, console: Console) -> None:
@@ -162,7 +204,7 @@ def misfits(result: TrialResult) -> list[str]:
     found: list[tuple[float, str]] = []
     for arm, row in zip(result.trial.arms, result.arms, strict=True):
         for e, p in row.items():
-            kind = "rate" if e in ("orr", "cbr") else "median"
+            kind = "rate" if e in RATES else "median"
             found += _miss(p, f"{arm.label}, {NAMES[e]}", kind)
     for row in result.contrasts.values():
         for e, p in row.items():
@@ -215,11 +257,12 @@ def as_json(result: TrialResult) -> dict[str, Any]:
             }
         return out
 
-    keys = {"orr": "orr", "cbr": "cbr", "pfs": "median_pfs", "ttp": "median_ttp", "os": "median_os"}
+    keys = KEYS
+    usual = {"metastatic": ("orr", "cbr", "pfs", "os"), "neoadjuvant": ("pcr",), "adjuvant": ("dfs", "os")}
     arms = []
     for arm, row in zip(trial.arms, result.arms, strict=True):
         entry: dict[str, Any] = {"name": arm.id, "label": arm.label, "n": result.patients}
-        for e in dict.fromkeys(("orr", "cbr", "pfs", "os", *row)):
+        for e in dict.fromkeys((*usual[trial.setting], *row)):
             entry[keys[e]] = item(row.get(e))
         arms.append(entry)
     contrasts = [
@@ -257,6 +300,25 @@ def as_json(result: TrialResult) -> dict[str, Any]:
         "arms": arms,
         "contrasts": contrasts,
         "null_model": null,
+        "adverse_events": {
+            arm.id: [
+                {
+                    "term": r.term,
+                    "grade_3_4": r.severe,
+                    "any_grade": r.any,
+                    "published_grade_3_4": r.published_severe.value if r.published_severe else None,
+                    "published_any_grade": r.published_any.value if r.published_any else None,
+                    "discontinued": r.discontinued,
+                    "given_from": r.given_from,
+                }
+                for r in rows
+            ]
+            for arm, rows in zip(trial.arms, result.adverse_events, strict=True)
+        },
+        "baseline": [
+            {"name": r.name, "recipe": r.wanted, "drawn": r.drawn, "source": r.source}
+            for r in result.baseline
+        ],
         "misses": [m for m in misfits(result) if m.startswith("Misses")],
         "digest": result.digest,
         "elapsed_s": round(result.elapsed_s, 3),

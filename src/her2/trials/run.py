@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from her2.engine.rng import Purpose, normals
 from her2.evidence.load import load_study
 from her2.evidence.schema import PublishedValue
 from her2.posterior import central_model, load_posterior, member_model
-from her2.survival import two_arm_cox
+from her2.trials.adverse import BaselineRow, adverse_events, baseline
 from her2.trials.analyse import (
+    RATES,
     Estimate,
     Replicates,
     TrialData,
@@ -32,13 +32,14 @@ from her2.trials.analyse import (
 )
 from her2.trials.design import Trial
 from her2.trials.follow import Pool, simulate_pool
+from her2.trials.intervals import noise_variance, predictive_sample, twin_error
+from her2.trials.toxicity import EventRow
 
 Array = NDArray[np.float64]
 BETWEEN_TRIAL_SD = {"rate": 0.20, "median": 0.10, "hr": 0.05}
 """Between-trial random effect: SD on the logit of a rate, the log of a median, the log of a hazard ratio (assumed: what
 is left between trials of the same regimen and line, science notes)."""
 PREDICTIVE_LEVEL = 0.90
-BATCHES = 10
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ class TrialResult:
     pool: Pool
     data: TrialData
     replicates: Replicates | None
+    adverse_events: tuple[tuple[EventRow, ...], ...]
+    baseline: tuple[BaselineRow, ...]
     digest: str
     elapsed_s: float
     timing: dict[str, float] = field(default_factory=dict)
@@ -177,7 +180,7 @@ def simulate_trial(
             pools.append(
                 simulate_pool(m, trial, member_patients, own, jobs=jobs, on_patients=progress("parameters"))
             )
-            if k < max(2, used // 4) and not trial.prior_lines:
+            if k < max(2, used // 4) and not any(h.lines for h in trial.entry_histories):
                 # with prior lines another noise seed would enrol other patients
                 noisy.append(
                     simulate_pool(
@@ -207,7 +210,7 @@ def simulate_trial(
         null = arm_statistics(null_arm[k], k)
         row: dict[str, Prediction] = {}
         for e in reported:
-            kind = "rate" if e in ("orr", "cbr") else "median"
+            kind = "rate" if e in RATES else "median"
             samples = replicates.arms[k][e] if replicates else None
             pair = (paired[0].arms[k][e], paired[1].arms[k][e]) if paired else None
             row[e] = _predict(
@@ -248,6 +251,8 @@ def simulate_trial(
         pool=pool,
         data=data,
         replicates=replicates,
+        adverse_events=adverse_events(pool, seed, show_held_out=show_held_out),
+        baseline=baseline(pool),
         digest=h.hexdigest(),
         elapsed_s=time.perf_counter() - began,
         timing=timing,
@@ -276,19 +281,7 @@ def _twin_contrast(on_arm: list[TrialData], experimental: int, control: int) -> 
 
 def _twin_error(on_arm: list[TrialData], experimental: int, control: int, endpoint: str) -> float:
     """Monte-Carlo standard error of a hazard ratio between twins, from ten disjoint batches of patients."""
-    a, b = on_arm[experimental].times[endpoint], on_arm[control].times[endpoint]
-    logs = []
-    for batch in range(BATCHES):
-        k = slice(batch, None, BATCHES)
-        fit = two_arm_cox(
-            np.concatenate([a.time[k], b.time[k]]),
-            np.concatenate([a.event[k], b.event[k]]),
-            np.repeat([True, False], [a.time[k].size, b.time[k].size]),
-        )
-        logs.append(fit.coef)
-    x = np.array(logs)
-    x = x[np.isfinite(x)]
-    return float(x.std(ddof=1) / np.sqrt(x.size)) if x.size > 1 else float("nan")
+    return twin_error(on_arm[experimental].times[endpoint], on_arm[control].times[endpoint])
 
 
 def _predict(
@@ -307,76 +300,30 @@ def _predict(
 ) -> Prediction:
     """One statistic with interval, Monte-Carlo error and split of uncertainty."""
 
-    def forward(x: Array) -> Array:
-        return np.log(x / (1.0 - x)) if kind == "rate" else np.log(x)
-
-    def back(x: Array) -> Array:
-        return 1.0 / (1.0 + np.exp(-x)) if kind == "rate" else np.exp(x)
-
     wald = (central.high - central.low) / (2 * 1.959964)
     mc = wald if mc_error is None else mc_error
     # twins: the share of the variance that pairing leaves in a contrast of a finite pool
     pairing = 1.0 if mc_error is None or not wald > 0 else min((mc / wald) ** 2, 1.0)
     if samples is None:
         return Prediction(central.value, central.low, central.high, mc, null, None, published)
-    edge = 0.5 / trial.population.size
     n_arm = trial.population.size / len(trial.arms)
-
-    def scale(x: Array) -> Array:
-        """Statistic on its scale; not reached is plus, a hazard ratio of zero minus infinity, undefined NaN."""
-        clean = np.clip(x, edge, 1 - edge) if kind == "rate" else x
-        inside = np.isfinite(clean) & (clean > 0)
-        y = forward(np.where(inside, clean, 0.5))
-        beyond = np.where(np.isnan(clean) & (kind == "hr"), np.nan, np.where(clean == 0, -np.inf, np.inf))
-        return np.where(inside, y, beyond)
-
-    y = scale(samples)
-    n = y.size
-    group = np.arange(n) % members
-    ok = np.isfinite(y)
-    filled = [g for g in range(members) if np.sum(ok & (group == g)) > 1]
-    means = np.array([y[ok & (group == g)].mean() for g in filled])
-    within = [y[ok & (group == g)].var(ddof=1) for g in filled]
-    v_within = float(np.mean(within)) if within else 0.0
-    v_means = float(means.var(ddof=1)) if means.size > 1 else 0.0
-    # a pool is finite, and a member's mean is over few trials: both add to the spread of the means
-    finite_pool = v_within * n_arm / member_patients * pairing
-    v_parameters = max(v_means - finite_pool - v_within / max(n / members, 1.0), 0.0)
-    if v_means > 0:
-        # what the pools' finite size adds is taken out of the interval as well
-        shrink = np.sqrt(v_parameters / v_means)
-        for g, mean in zip(filled, means, strict=True):
-            inside = ok & (group == g)
-            y[inside] += (shrink - 1.0) * (mean - means.mean())
-    index = {"rate": 0, "median": 1, "hr": 2}[kind]
-    total = y + BETWEEN_TRIAL_SD[kind] * np.asarray(normals(seed, 0, n, int(Purpose.ENSEMBLE), index))
-    total = total[~np.isnan(total)]
-    tail = (1.0 - PREDICTIVE_LEVEL) / 2
-    limits = [float("nan"), float("nan")]
-    if total.size:
-        ends = [float(np.quantile(total, q, method="inverted_cdf")) for q in (tail, 1.0 - tail)]
-        limits = [
-            float(back(np.array(x))) if np.isfinite(x) else (0.0 if x < 0 else float("inf")) for x in ends
-        ]
-    if kind == "rate":
-        limits = [min(limits[0], central.value), max(limits[1], central.value)]
+    sample = predictive_sample(
+        samples, kind, members, size=trial.population.size, n_arm=n_arm, pool=member_patients,
+        between=BETWEEN_TRIAL_SD[kind], seed=seed, pairing=pairing,
+    )  # fmt: skip
+    low, high = sample.limits(PREDICTIVE_LEVEL)
     if pair is None:
-        return Prediction(central.value, limits[0], limits[1], mc, null, None, published)
-    a, b = scale(pair[0]), scale(pair[1])
-    both = np.isfinite(a) & np.isfinite(b)
-    # patients drawn twice carry the same noise twice
-    v_noise = (
-        0.5 * float(np.mean((a[both] - b[both]) ** 2)) / (1.0 + n_arm / member_patients)
-        if both.any()
-        else 0.0
-    )
-    v_noise = min(v_noise, v_within)
-    v_between = BETWEEN_TRIAL_SD[kind] ** 2
-    v_total = v_parameters + v_within + v_between
+        return Prediction(central.value, low, high, mc, null, None, published)
+    v_noise = noise_variance(*pair, kind, size=trial.population.size, n_arm=n_arm, pool=member_patients)
+    v_noise = min(v_noise, sample.v_within)
+    v_total = sample.v_parameters + sample.v_within + sample.v_between
     split = Split(
-        v_parameters / v_total, (v_within - v_noise) / v_total, v_noise / v_total, v_between / v_total
+        sample.v_parameters / v_total,
+        (sample.v_within - v_noise) / v_total,
+        v_noise / v_total,
+        sample.v_between / v_total,
     )
-    return Prediction(central.value, limits[0], limits[1], mc, null, split, published)
+    return Prediction(central.value, low, high, mc, null, split, published)
 
 
 def _published(trial: Trial, show_held_out: bool) -> dict[tuple[str, ...], PublishedValue]:

@@ -17,6 +17,13 @@ def calibrate(
     out: Annotated[
         Path | None, typer.Option(help="Folder for ensemble.tsv and provenance.yaml; default: print only.")
     ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Refit at reduced size (32 members, 2 steps) and compare with the shipped posterior.",
+        ),
+    ] = False,
     cells: Annotated[
         bool, typer.Option(help="Only choose the draws of the cell ensemble anew (cell_members.tsv).")
     ] = False,
@@ -34,6 +41,8 @@ def calibrate(
         rows = write_members((out or Path()) / "cell_members.tsv")
         typer.echo(f"written: {(out or Path()) / 'cell_members.tsv'} ({len(rows)} members)")
         return
+    if check:
+        members, steps, patients = 32, 2, 64
     from her2.calibration.report import print_calibration, write_posterior
     from her2.calibration.run import calibrate as run
 
@@ -46,6 +55,20 @@ def calibrate(
             members=members, steps=steps, patients=patients, seed=seed, jobs=jobs or os.cpu_count() or 1,
             on_member=lambda step, member: bar.update(task, advance=1, description=f"assimilation {step}"),
         )  # fmt: skip
+    if check:
+        from her2.calibration.check import FAR, agrees, compare_with_shipped
+
+        compared = compare_with_shipped(result)
+        for r in compared:
+            typer.echo(
+                f"{r.parameter:45s} refit {r.refit:+.2f} +- {r.refit_sd:.2f}  shipped {r.shipped:+.2f} +- "
+                f"{r.shipped_sd:.2f}  distance {r.distance:.1f}{'  elsewhere' if r.distance > FAR else ''}"
+            )
+        within = agrees(compared)
+        typer.echo("the refit lands within the shipped posterior" if within else "the refit lands elsewhere")
+        if not within:
+            raise typer.Exit(1)
+        return
     print_calibration(result, Console(width=None if sys.stdout.isatty() else 150))
     if out is not None:
         write_posterior(result, out, members=members, steps=steps, patients=patients, seed=seed)

@@ -29,6 +29,12 @@ def trial(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Print the trial file and stop.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the built-in trials and stop.")] = False,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Show what carries the result: the trial again without each mechanism."
+        ),
+    ] = False,
     held_out: Annotated[
         bool,
         typer.Option("--held-out", help="Show published figures that are held out from calibration, too."),
@@ -62,6 +68,18 @@ def trial(
     from her2.trials.report import as_json, print_report
     from her2.trials.run import simulate_trial
 
+    if explain:
+        from her2.trials.explain import explain_trial
+        from her2.trials.explain_report import explained_json, print_explained
+
+        explained = explain_trial(design, patients=patients, seed=seed, jobs=n_jobs)
+        if json:
+            import json as json_module
+
+            typer.echo(json_module.dumps(explained_json(design, explained), indent=2, allow_nan=False))
+        else:
+            print_explained(design, explained, Console(width=None if sys.stdout.isatty() else 170))
+        return
     if json:
         result = simulate_trial(
             design, patients=patients, trials=trials, seed=seed, jobs=n_jobs, show_held_out=held_out

@@ -24,6 +24,7 @@ from her2.evidence.lint import (
 from her2.evidence.lint.base import SEVERITIES, AbstractCheck, Context, Finding, gather
 from her2.evidence.load import show_path
 from her2.evidence.record import DIRECTORIES, FOLDERS, RecordFile, folder_of, read_file, read_files
+from her2.evidence.toxicity import check_toxicity
 
 __all__ = ["CHECKS", "Context", "Finding", "gather", "lint", "lint_paths", "lint_record"]
 
@@ -54,7 +55,8 @@ def lint(context: Context) -> list[Finding]:
 
 def lint_record() -> list[Finding]:
     """Findings of the shipped record and the user's own."""
-    return lint(gather(read_files()))
+    found = [*lint(gather(read_files())), *check_toxicity()]
+    return sorted(found, key=lambda f: SEVERITIES.index(f.severity))
 
 
 def lint_paths(paths: Iterable[Path]) -> tuple[list[Finding], int]:

@@ -32,8 +32,6 @@ class Orphans(AbstractCheck):
             yield from self._known(m, "parameters", "parameter", m.entry.parameters, record.parameters)
         for a in agents.values():
             yield from self._known(a, "claims", "claim", a.entry.claims, claims)
-            kill = a.entry.engine.kill if a.entry.engine else None
-            yield from self._known(a, "engine.kill", "parameter", [kill] if kill else [], record.parameters)
         for s in studies.values():
             yield from self._known(s, "parent", "study", [s.entry.parent] if s.entry.parent else [], studies)
             for arm in s.entry.arms:
@@ -68,6 +66,9 @@ class Orphans(AbstractCheck):
             yield from self._known(
                 t, "prior_lines", "regimen", _texts(entry.get("prior_lines")), record.regimens
             )
+            for k, history in enumerate(entry.get("histories") or []):
+                named = _texts(history.get("lines")) if isinstance(history, dict) else []
+                yield from self._known(t, f"histories.{k}.lines", "regimen", named, record.regimens)
             for where, key, text in walk(entry):
                 if key == "agent":
                     yield from self._known(t, where, "agent", [text], record.agents)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from her2.cell.condition import translation
 from her2.cell.effects import is_disabled
-from her2.cell.model import actions_of
+from her2.drugs import actions_of, translation
 from her2.evidence.schema import Action
 from her2.export.cell_course import CovalentBinding
 from her2.export.cell_text.text import ModelText, identifier, times

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from her2.cell.model import actions_of
 from her2.cell.respond import SURVIVAL_FLOOR
+from her2.drugs import actions_of
 from her2.evidence.schema import Action
 from her2.export.cell_text.drugs import DrugText
 from her2.export.cell_text.text import ModelText, identifier, times
@@ -54,7 +54,13 @@ class PhenotypeText:
         free = cell("independent")
         mixed = f"(1 - {free})"
         at_rest = f"{free} + {mixed}*{self.text.untreated('cell_cycle')}/{cycle_reference}"
-        self.text.rule("proliferation", f"{free} + {mixed}*cell_cycle/{cycle_reference}")
+        er = cell("er")
+        er_left = times(
+            er, self.drugs.what_is_left("input", "er"), self.drugs.what_is_left("input", "estradiol")
+        )
+        lost = self.text.rule("er_lost", f"{er}/(1 + {er}) - {er_left}/(1 + {er_left})")
+        outside = f"{free}*(1 - {parameter('tumour.er_drive')}*{lost})"
+        self.text.rule("proliferation", f"{outside} + {mixed}*cell_cycle/{cycle_reference}")
         self.text.rule("proliferation_untreated", at_rest)
         self.text.rule("apoptosis", f"{mixed}*apoptosis_signal/{death_reference}")
         self.text.rule(
@@ -62,7 +68,8 @@ class PhenotypeText:
         )
         death = self.text.rule(
             "death",
-            f"{parameter('tumour.apoptosis_kill', 'per_day')}*positive(apoptosis - apoptosis_untreated)",
+            f"{parameter('tumour.apoptosis_kill', 'per_day')}*positive(apoptosis - apoptosis_untreated)"
+            f" + {parameter('tumour.er_withdrawal_kill', 'per_day')}*{free}*{lost}",
             "per_day",
         )
         immune = self.write_immune()

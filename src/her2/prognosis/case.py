@@ -1,0 +1,74 @@
+"""A case from a file: the YAML of `her2 options --template`, or an mCODE bundle in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from her2.errors import RecordError
+from her2.prognosis.result import Finding
+from her2.sequencing.case_file import read_state
+from her2.sequencing.state import PatientState, state_of
+
+MAX_BYTES = 20_000_000
+
+
+@dataclass(frozen=True)
+class Case:
+    """A patient's state, and what was found when it was read."""
+
+    state: PatientState
+    findings: tuple[Finding, ...] = ()
+
+
+def read_case(path: Path) -> Case:
+    """A case from a YAML file, or from a FHIR bundle where the file is JSON with a `resourceType`.
+
+    Raises
+    ------
+    her2.errors.RecordError
+        The file cannot be read, or says something that no case has; all findings at once.
+    """
+    if path.suffix.lower() == ".json":
+        data = _read_json(path)
+        if isinstance(data, Mapping) and "resourceType" in data:
+            from her2.prognosis.mcode import read_bundle
+
+            return read_bundle(data, str(path))
+        return Case(state_of(data, str(path)))
+    return Case(read_state(path))
+
+
+def _read_json(path: Path) -> Any:
+    import json
+
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise RecordError(f"{path}: larger than {MAX_BYTES:,} bytes")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (ValueError, RecursionError) as error:
+        raise RecordError(f"{path}: is not JSON: {error}") from error
+
+
+def with_item(state: PatientState, item: str, value: Any, where: str = "case") -> PatientState:
+    """The state with one item set, by its place such as `biomarkers.pten`.
+
+    Raises
+    ------
+    her2.errors.RecordError
+        The item does not exist, or cannot have this value.
+    """
+    data = state.model_dump(mode="json")
+    *steps, last = item.split(".")
+    current: Any = data
+    for step in steps:
+        key: Any = int(step) if step.isdigit() else step
+        if current[key] is None:
+            current[key] = {}
+        current = current[key]
+    current[last] = value
+    return state_of(data, where)
