@@ -117,7 +117,8 @@ def test_rates_of_the_sensitive_clone_are_those_of_the_cell_model(patients):
     }
     columns = Columns(patients.attributes, concentrations, ("tumour",) * N)
     v, p = model.values, patients
-    for node, tolerance in ((0, 1e-12), (len(NODES) - 1, 3e-4)):
+    # three nodes in place of daily steps: the error goes with the growth rate, of which patients have a log SD of 0.7
+    for node, tolerance in ((0, 1e-12), (len(NODES) - 1, 6e-4)):
         r = respond(model, columns, NODES[node])
         expected = p.growth * ((1 + v["tumour.turnover"]) * r["proliferation"] - v["tumour.turnover"])
         np.testing.assert_allclose(got.lasting[node, 0], expected - r["apoptotic_kill"], atol=tolerance)

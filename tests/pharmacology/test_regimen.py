@@ -269,7 +269,8 @@ def test_doses_lie_in_the_window_and_survive_nonmem(regimen: Regimen, length: fl
     back = from_nonmem(rows, doses.route)[1]
     np.testing.assert_allclose(back.time_day, doses.time_day, rtol=0, atol=1e-9)
     np.testing.assert_array_equal(back.amount_mg, doses.amount_mg)
-    np.testing.assert_allclose(back.duration_day, doses.duration_day, rtol=1e-14)
+    # an infusion shorter than a tenth of a microsecond is written as a bolus
+    np.testing.assert_allclose(back.duration_day, doses.duration_day, rtol=1e-14, atol=1e-12)
 
 
 @given(regimens())

@@ -56,6 +56,10 @@ _CYCLES = re.compile(r"x(-?[0-9]{1,6})(?:-([0-9]{1,6}))?\Z")
 _SPELLING = str.maketrans({"×": "x", "²": "2", "–": "-", "−": "-", "‑": "-"})
 
 
+SHORTEST_DAY = 1e-12
+"""Infusions shorter than this are boluses: a rate would overflow."""
+
+
 class RegimenError(Her2Error, ValueError):
     """A dosing text or a regimen that makes no sense, with the word that fails and what would do instead.
 
@@ -335,7 +339,9 @@ def to_nonmem(doses: DoseTable, patient_id: int = 1, cmt: int = 1) -> list[Nonme
     if doses.amount_mg.ndim != 1:
         raise ValueError(f"amount_mg: expected one patient, (doses,), got shape {doses.amount_mg.shape}.")
     time, amount = doses.time_day, doses.amount_mg
-    rate = np.divide(amount, doses.duration_day, out=np.zeros_like(amount), where=doses.duration_day > 0.0)
+    rate = np.divide(
+        amount, doses.duration_day, out=np.zeros_like(amount), where=doses.duration_day > SHORTEST_DAY
+    )
     rows, first = [], 0
     while first < time.size:
         last, gap = first, 0.0
