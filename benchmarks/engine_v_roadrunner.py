@@ -68,7 +68,6 @@ def cleopatra_like(model: Model, scan_weeks: int) -> RegimenArrays:
         max_cycles=np.array([[6.0 if n == "docetaxel" else UNREACHED for n in names]]),
         start_week=np.zeros((1, len(names)), dtype=np.int64),
         scan_weeks=np.array([scan_weeks], dtype=np.int64),
-        is_chemo=np.ones(1, dtype=np.int64),
     )
 
 

@@ -258,9 +258,7 @@ def drug_arrays(
             elif hit is not None:
                 if action.on == "epitope":
                     epitopes[action.target] = len(rows)
-                rows.append(
-                    (d, hit, _ratio(agent, action, values), action.max * _centre(action), action.covalent)
-                )
+                rows.append((d, hit, _ratio(agent, action, values), central_effect(action), action.covalent))
         for action in actions_of(agent):
             if action.on == "effector":
                 assert action.epitope is not None and action.weight is not None
@@ -322,8 +320,9 @@ SPANS_ZERO_MEAN = 0.5
 """Where the reviews give only a direction, the largest effect is multiplied by a number of this mean (her2.cell)."""
 
 
-def _centre(action: Action) -> float:
-    return SPANS_ZERO_MEAN if action.spans_zero else 1.0
+def central_effect(action: Action) -> float:
+    """Largest effect of an action at the centre of its prior."""
+    return action.max * (SPANS_ZERO_MEAN if action.spans_zero else 1.0)
 
 
 def _at_saturation(values: Mapping[str, float], parameter: str) -> float:

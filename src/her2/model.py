@@ -109,6 +109,11 @@ REFERENCE_AGENTS = ("capecitabine", "docetaxel", "pertuzumab", "trastuzumab", "v
 
 def trial_agents() -> tuple[str, ...]:
     """Agents that a trial can give: their record says what they do to a cell and at which dose; sorted by id."""
+    return _trial_agents(os.environ.get(USER_VARIABLE))
+
+
+@lru_cache(maxsize=2)
+def _trial_agents(_user: str | None) -> tuple[str, ...]:
     from her2.evidence.load import files_of
 
     named = set()

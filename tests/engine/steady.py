@@ -135,7 +135,6 @@ def held(model: Model, levels: Sequence[Mapping[str, float]], scan_weeks: int = 
         max_cycles=np.full(shape, NO_END),
         start_week=np.zeros(shape, dtype=np.int64),
         scan_weeks=np.full(len(levels), scan_weeks, dtype=np.int64),
-        is_chemo=np.zeros(len(levels), dtype=np.int64),
     )
 
 

@@ -58,7 +58,6 @@ def cleopatra(model: Model) -> RegimenArrays:
         max_cycles=table[None, :, 3].copy(),
         start_week=np.zeros((1, n), dtype=np.int64),
         scan_weeks=np.zeros(1, dtype=np.int64),
-        is_chemo=np.ones(1, dtype=np.int64),
     )
 
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from her2.evidence.fit_view import fit_values
-from her2.survival.two_arm import two_arm_cox
 from her2.trials.analyse import observe_arms
 from her2.trials.cut import TimeToEvent
 from her2.trials.design import Trial
 from her2.trials.follow import Pool
+from her2.trials.intervals import twin_cox
 from her2.units import DAYS_PER_MONTH
 
 FIT_TRIALS = (
@@ -137,12 +137,7 @@ def predict_targets(targets: Sequence[Target], pools: dict[str, Pool], seed: int
         else:
             other = data(target.control)
             a, b = one.times[target.endpoint], other.times[target.endpoint]  # type: ignore[attr-defined]
-            fit = two_arm_cox(
-                np.concatenate([a.time, b.time]),
-                np.concatenate([a.event, b.event]),
-                np.repeat([True, False], [a.time.size, b.time.size]),
-            )
-            result[k] = fit.coef
+            result[k] = twin_cox(a, b).coef
     return result
 
 

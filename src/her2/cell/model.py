@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from her2.drugs import SPANS_ZERO_MEAN, actions_of
+from her2.drugs import actions_of, central_effect
 from her2.errors import unknown
 from her2.evidence.load import USER_VARIABLE, load_agents, merged_values
 from her2.evidence.schema import Agent
@@ -94,8 +94,7 @@ def build_cell_model(
         for number, action in enumerate(actions_of(agent)):
             key = (name, number)
             halves[key] = float((half or {}).get(key, action.half if action.half is not None else math.nan))
-            centre = action.max * (SPANS_ZERO_MEAN if action.spans_zero else 1.0)
-            tops[key] = float((largest or {}).get(key, centre))
+            tops[key] = float((largest or {}).get(key, central_effect(action)))
     model = CellModel(merged, receptors, network, agents, halves, tops, 1.0, 1.0)
     return _with_references(model)
 

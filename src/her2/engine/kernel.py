@@ -81,7 +81,6 @@ H_OCCUPANCY = int(Hit.OCCUPANCY)
 H_KINASE = int(Hit.KINASE)
 H_NODE = int(Hit.NODE)
 H_INPUT = int(Hit.INPUT)
-H_RECEPTOR = int(Hit.RECEPTOR)
 H_OWN = int(Hit.OWN)
 H_VEGF = int(Hit.VEGF)
 H_PDL1 = int(Hit.PDL1)
@@ -220,7 +219,7 @@ def simulate_block(
     n_most = n_variants * n_geno * N_SITES * LANES + LANES
     c = constants
 
-    work, values, hills, kinase, left = scratch(receptors, network)
+    work, values, hills, free_kinase, free_left = scratch(receptors, network)
     n_kinases = 0
     n_nodes = 0
     er_hit = -1
@@ -233,8 +232,6 @@ def simulate_block(
             er_hit = h
     kinase = np.ones((n_kinases, LANES))
     left = np.ones((n_nodes, LANES))
-    free_kinase = np.ones((0, LANES))
-    free_left = np.ones((0, LANES))
     xin = np.zeros((n_x, LANES))
     sig = np.zeros((N_SIGNAL_OUTPUTS, LANES))
     item_lane = np.zeros(n_most, dtype=np.int64)
@@ -381,60 +378,13 @@ def simulate_block(
                 elif a == A_PTEN:
                     x *= clones.pten_factor[g]
                 geno_x[g, row_inputs + j, i] = x
-        if entry[i] > 0:
-            _start_line(
-                i,
-                0,
-                course.prior_regimen[way[i], 0],
-                regimen,
-                line,
-                line_week,
-                given_cycles,
-                base_true,
-                base_obs,
-                base_sum,
-                nadir,
-                visit,
-                lesion_sum,
-                lesion_at,
-                lesion_seen,
-                ln_v,
-                ln_initial,
-                attributes,
-                constants,
-                seed,
-                patient_ids,
-                line_starts,
-                line_regimens,
-                0.0,
-            )
-        else:
-            _start_line(
-                i,
-                0,
-                course.trial_regimen[way[i]],
-                regimen,
-                line,
-                line_week,
-                given_cycles,
-                base_true,
-                base_obs,
-                base_sum,
-                nadir,
-                visit,
-                lesion_sum,
-                lesion_at,
-                lesion_seen,
-                ln_v,
-                ln_initial,
-                attributes,
-                constants,
-                seed,
-                patient_ids,
-                line_starts,
-                line_regimens,
-                0.0,
-            )
+        first = course.prior_regimen[way[i], 0] if entry[i] > 0 else course.trial_regimen[way[i]]
+        _start_line(
+            i, 0, first, regimen, line, line_week, given_cycles, base_true, base_obs, base_sum, nadir, visit,
+            lesion_sum, lesion_at, lesion_seen, ln_v, ln_initial, attributes, constants, seed, patient_ids,
+            line_starts, line_regimens, 0.0,
+        )  # fmt: skip
+        if entry[i] == 0:
             outcomes[O_BASELINE, i] = base_obs[i]
             outcomes[O_ENTRY_BURDEN, i] = ln_v[SYSTEMIC, i]
             outcomes[O_ENTRY_DAY, i] = 0.0

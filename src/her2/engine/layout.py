@@ -246,7 +246,6 @@ class RegimenArrays(NamedTuple):
     max_cycles: Array  # cycles given at most
     start_week: Index  # week of the line in which the drug is first given
     scan_weeks: Index  # (regimens,)
-    is_chemo: Index  # (regimens,)
 
 
 class DrugArrays(NamedTuple):

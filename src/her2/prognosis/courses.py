@@ -14,12 +14,12 @@ import numpy as np
 from her2.engine.layout import BrainEntry, CourseArrays, RegimenArrays
 from her2.model import Model
 from her2.prognosis.history import Observed
-from her2.prognosis.regimens import Planned, plan_regimen, record_regimens, why_not
+from her2.prognosis.regimens import Planned, plan_regimen, why_not
 from her2.prognosis.settings import setting
 from her2.sequencing.later_lines import LaterLine, plan_later_lines
 from her2.sequencing.state import ClinicalState, PatientState
 from her2.trials.design import Arm, Component
-from her2.trials.follow import regimen_arrays
+from her2.trials.follow import record_regimens, regimen_arrays
 from her2.units import DAYS_PER_MONTH
 
 NOT_GIVEN = -1

@@ -7,19 +7,18 @@ some regimen of the record keeps that number.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from her2.errors import RecordError, nearest
-from her2.evidence.load import USER_VARIABLE, files_of, load_agent
+from her2.evidence.load import load_agent
 from her2.evidence.schema import Agent
 from her2.model import trial_agents
 from her2.pharmacology.regimen import parse_regimen
 from her2.sequencing.agents import agent_id, agents_of, is_a, is_class, nearest_agent, regimen_of
 from her2.sequencing.match import has_chemotherapy
-from her2.trials.design import Component, Cycles, Regimen, load_regimen
+from her2.trials.design import Component, Cycles
+from her2.trials.follow import record_regimens
 from her2.units import DAYS_PER_MONTH, DAYS_PER_WEEK
 
 PARTNERS = {"antibody": "monoclonal_antibody", "her2_inhibitor": "tyrosine_kinase_inhibitor"}
@@ -105,7 +104,7 @@ def named_regimen(text: str) -> str:
 
 def why_not(agents: Sequence[str]) -> str:
     """Why the engine cannot give these agents; empty where it can."""
-    known = _trial_agents(os.environ.get(USER_VARIABLE))
+    known = trial_agents()
     for agent in agents:
         if is_class(agent):
             return f"'{agent}' is a class of agents: name the one given"
@@ -115,21 +114,6 @@ def why_not(agents: Sequence[str]) -> str:
                 f"{nearest(agent, known)}, so the engine cannot give it"
             )
     return ""
-
-
-@lru_cache(maxsize=2)
-def _trial_agents(_user: str | None) -> frozenset[str]:
-    return frozenset(trial_agents())
-
-
-def record_regimens() -> Mapping[str, Regimen]:
-    """Regimens of the record by id, the user's included."""
-    return _record_regimens(os.environ.get(USER_VARIABLE))
-
-
-@lru_cache(maxsize=2)
-def _record_regimens(_user: str | None) -> dict[str, Regimen]:
-    return {p.stem: load_regimen(p.stem) for p in files_of("regimens")}
 
 
 def plan_regimen(name: str, where: str = "regimen") -> Planned:

@@ -21,6 +21,7 @@ from her2.trials.design import TimeEndpoint, Trial
 from her2.trials.endpoints import RATE_RULES, member
 from her2.trials.enrol import enrol_times, loss_times
 from her2.trials.follow import Pool
+from her2.trials.intervals import twin_cox
 from her2.trials.randomise import randomise, stratum_codes
 from her2.units import DAYS_PER_MONTH
 
@@ -224,20 +225,16 @@ def subgroup_effects(
     for name in trial.subgroups:
         inside = member(pool.cohort.attributes, name)
         groups += [(name, inside), (f"not {name}", ~inside)]
-    twin_times = [
+    one, other = (
         cut_data(
             pool.arms[k], endpoint, data.enrol_day, data.lost_day, trial.cut_of(endpoint), trial.scans.every
         )
         for k in (experimental, control)
-    ]
+    )
     for name, inside in groups:
         if inside.sum() < 20:
             continue
-        true = two_arm_cox(
-            np.concatenate([t.time[inside] for t in twin_times]),
-            np.concatenate([t.event[inside] for t in twin_times]),
-            np.repeat([True, False], int(inside.sum())),
-        )
+        true = twin_cox(one, other, inside)
         here = inside & ((data.arm == experimental) | (data.arm == control))
         tte = data.times[endpoint]
         fit = two_arm_cox(tte.time[here], tte.event[here], data.arm[here] == experimental)

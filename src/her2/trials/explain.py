@@ -13,10 +13,10 @@ import numpy as np
 
 from her2.model import build_model
 from her2.posterior import central_model
-from her2.survival.cox import fit_cox
 from her2.trials.analyse import TIMES, arm_statistics, observe_arms
 from her2.trials.design import Trial
 from her2.trials.follow import Pool, simulate_pool
+from her2.trials.intervals import twin_cox
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,6 @@ def _read(mechanism: Mechanism | None, pool: Pool, seed: int) -> Explained:
             continue
         ratios[k, control] = {}
         for e in (e for e in reported if e in TIMES and e in on_arm[k].times):
-            a, b = on_arm[k].times[e], on_arm[control].times[e]
-            group = np.repeat([1.0, 0.0], [a.time.size, b.time.size])
-            fit = fit_cox(np.concatenate([a.time, b.time]), np.concatenate([a.event, b.event]), group)
-            ratios[k, control][e] = float(np.exp(fit.coef[0])) if fit.status == "converged" else float("nan")
+            fit = twin_cox(on_arm[k].times[e], on_arm[control].times[e])
+            ratios[k, control][e] = fit.hazard_ratio if fit.status == "converged" else float("nan")
     return Explained(mechanism, arms, ratios)

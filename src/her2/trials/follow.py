@@ -76,7 +76,7 @@ def prepare_trial(model: Model, trial: Trial) -> Plan:
     her2.errors.Her2Error
         A dose that does not fit the engine's weekly grid; the text names trial, arm and agent.
     """
-    available = _available(os.environ.get(USER_VARIABLE))
+    available = record_regimens()
     agents_of = {k: frozenset(c.agent for c in r.components) for k, r in available.items()}
     known = frozenset(trial_agents())
     can_give = sorted(k for k, agents in agents_of.items() if agents <= known)
@@ -154,8 +154,13 @@ def prepare_trial(model: Model, trial: Trial) -> Plan:
     return Plan(trial, own, arrays, tuple(names), tuple(courses), tuple(later_plans), toxicity)
 
 
+def record_regimens() -> Mapping[str, Regimen]:
+    """Regimens of the record by id, the user's included."""
+    return _record_regimens(os.environ.get(USER_VARIABLE))
+
+
 @lru_cache(maxsize=2)
-def _available(_user: str | None) -> Mapping[str, Regimen]:
+def _record_regimens(_user: str | None) -> Mapping[str, Regimen]:
     return {p.stem: load_regimen(p.stem) for p in files_of("regimens")}
 
 
@@ -169,7 +174,6 @@ def regimen_arrays(
     doses = np.zeros((*shape, MAX_CYCLE_WEEKS))
     limit = np.full(shape, NO_LIMIT)
     start = np.zeros(shape, dtype=np.int64)
-    chemo = np.zeros(len(names), dtype=np.int64)
     for r, parts in enumerate(components):
         for part in parts:
             where = f"regimen {names[r]}, {part.agent}"
@@ -195,11 +199,7 @@ def regimen_arrays(
                 # outside the trial line the median stands for everybody
                 given = part.cycles.median if ":" not in names[r] else part.cycles.high
                 limit[r, d] = min(limit[r, d], given)
-            if model.drugs.kill[d] > 0.0:
-                chemo[r] = 1
-    return RegimenArrays(
-        loading, amount, unit, cycle, doses, limit, start, np.array(scans, dtype=np.int64), chemo
-    )
+    return RegimenArrays(loading, amount, unit, cycle, doses, limit, start, np.array(scans, dtype=np.int64))
 
 
 def weekly_pattern(text: str) -> tuple[int, list[float]]:

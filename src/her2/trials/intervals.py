@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from her2.engine.rng import Purpose, normals
 from her2.survival import two_arm_cox
+from her2.survival.two_arm import TwoArmCox
 from her2.trials.cut import TimeToEvent
 from her2.trials.design import RateEndpoint
 
@@ -53,6 +54,22 @@ def from_scale(y: float, kind: str) -> float:
     return float(1.0 / (1.0 + np.exp(-np.array(y)))) if kind == "rate" else float(np.exp(np.array(y)))
 
 
+def twin_cox(a: TimeToEvent, b: TimeToEvent, which: slice | NDArray[np.bool_] = slice(None)) -> TwoArmCox:
+    """Cox model of the same patients on one arm against the other.
+
+    Parameters
+    ----------
+    a, b : the patients on the one arm and on the other
+    which : patients that count, default all
+    """
+    time, event = a.time[which], a.event[which]
+    return two_arm_cox(
+        np.concatenate([time, b.time[which]]),
+        np.concatenate([event, b.event[which]]),
+        np.repeat([True, False], [time.size, b.time[which].size]),
+    )
+
+
 def twin_error(a: TimeToEvent, b: TimeToEvent) -> float:
     """Monte-Carlo standard error of a log hazard ratio between twins, from ten disjoint batches of patients.
 
@@ -62,13 +79,7 @@ def twin_error(a: TimeToEvent, b: TimeToEvent) -> float:
     """
     logs = []
     for batch in range(BATCHES):
-        k = slice(batch, None, BATCHES)
-        fit = two_arm_cox(
-            np.concatenate([a.time[k], b.time[k]]),
-            np.concatenate([a.event[k], b.event[k]]),
-            np.repeat([True, False], [a.time[k].size, b.time[k].size]),
-        )
-        logs.append(fit.coef)
+        logs.append(twin_cox(a, b, slice(batch, None, BATCHES)).coef)
     x = np.array(logs)
     x = x[np.isfinite(x)]
     return float(x.std(ddof=1) / np.sqrt(x.size)) if x.size > 1 else float("nan")

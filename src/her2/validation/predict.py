@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from her2.errors import RecordError, unknown
 from her2.posterior import load_posterior, member_model
-from her2.survival import kaplan_meier, two_arm_cox
+from her2.survival import kaplan_meier
 from her2.trials.analyse import Replicates, TrialData, observe_arms, resample_trials
 from her2.trials.design import RESPONSE_SETTINGS, SUBGROUPS, Trial, load_regimen
 from her2.trials.endpoints import member as member_of
 from her2.trials.follow import Pool, simulate_pool
-from her2.trials.intervals import Kind, Predictive, kind_of, predictive_sample, twin_error
+from her2.trials.intervals import Kind, Predictive, kind_of, predictive_sample, twin_cox, twin_error
 from her2.trials.run import BETWEEN_TRIAL_SD
 from her2.units import DAYS_PER_MONTH
 
@@ -341,11 +341,7 @@ def pairing_share(twins: Sequence[tuple[TrialData, TrialData]], endpoint: str) -
     paired, plain = [], []
     for one, other in twins:
         a, b = one.times[endpoint], other.times[endpoint]
-        fit = two_arm_cox(
-            np.concatenate([a.time, b.time]),
-            np.concatenate([a.event, b.event]),
-            np.repeat([True, False], [a.time.size, b.time.size]),
-        )
+        fit = twin_cox(a, b)
         error = twin_error(a, b)
         if np.isfinite(error) and np.isfinite(fit.std_err):
             paired.append(error**2)

@@ -30,6 +30,11 @@ BASELINE_NAMES = {
     "null_model": "null model", "nearest_arm": "nearest arm", "class_mean": "class mean", "constant_hr": "HR = 0.8",
 }  # fmt: skip
 
+TRIAL_HEADS = (
+    "statistic", "of", "published", "predicted", "50 %", "90 %", "null model", "trial left out", "role",
+)  # fmt: skip
+"""Columns of the table of one trial."""
+
 
 def as_json(validation: Validation) -> dict[str, Any]:
     """Everything that `her2 validate --json` prints; months, fractions, ratios."""
@@ -274,17 +279,7 @@ def print_validation(validation: Validation, console: Console) -> None:
     for v in validation.trials:
         table = _table(
             f"{v.trial.id}: {v.trial.title}",
-            (
-                "statistic",
-                "of",
-                "published",
-                "predicted",
-                "50 %",
-                "90 %",
-                "null model",
-                "trial left out",
-                "role",
-            ),
+            TRIAL_HEADS,
         )
         for row in _trial_rows(v):
             table.add_row(*map(escape, row))
@@ -409,20 +404,9 @@ def validation_page(validation: Validation) -> str:
             ]
     lines += ["Baselines:", "", *(f"- **{BASELINE_NAMES[k]}**: {says}." for k, says in SAYS.items()), ""]
     lines += ["## Trials", ""]
-    heads = (
-        "statistic",
-        "of",
-        "published",
-        "predicted",
-        "50 %",
-        "90 %",
-        "null model",
-        "trial left out",
-        "role",
-    )
     for v in validation.trials:
         lines += [f"### {v.trial.id}", "", f"{v.trial.title}; {v.trial.population.size} patients.", ""]
-        lines += [*_markdown(heads, _trial_rows(v)), "", _left_out_line(v), ""]
+        lines += [*_markdown(TRIAL_HEADS, _trial_rows(v)), "", _left_out_line(v), ""]
         lines += [f"Not predicted: {m}.\n" for m in v.prediction.missing]
     lines += ["## Figures without a prediction", ""]
     if validation.unpaired:
