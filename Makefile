@@ -43,7 +43,7 @@ $(READY): pyproject.toml requirements/dev.lock
 
 # rewrites the locked, hashed list of what `make` installs; needs the tool uv
 lock:
-	uv pip compile pyproject.toml --extra dev --extra docs --extra sbml --extra sensitivity --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra dev --extra docs --extra sbml --extra sensitivity --extra dask --extra web --extra postgres --extra fhir --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header -q -o requirements/dev.lock
 
 clean:
