@@ -1,6 +1,7 @@
 # Two commands do everything on a machine with Python 3.11-3.13, git and make:
 #   make trial   set up, then simulate CLEOPATRA beside the published result
 #   make test    set up, then format, lint, types, record, tests, docs
+# `make page` sets up and opens the web page; `make web` builds it anew from web/ (needs Node 20 and npm).
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' >/dev/null 2>&1 && { echo $$p; break; }; done)
@@ -8,10 +9,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: trial test check lint-record pytest docs bench validate calibrate lock clean
+.PHONY: trial page web test check lint-record pytest docs bench validate calibrate lock clean
 
 trial: $(READY)
 	$(BIN)/her2 trial cleopatra
+
+page: $(READY)
+	$(BIN)/her2 serve --open
+
+web:
+	cd web && npm ci --no-audit --no-fund && npm test && npm run build
 
 test: check pytest docs
 

@@ -26,6 +26,14 @@ class OutputError(Her2Error):
     """A result cannot be written; nothing half-written is left behind."""
 
 
+class StoreError(Her2Error):
+    """Stored results cannot be read: damaged, missing, or of another run."""
+
+
+class ClusterError(Her2Error):
+    """A cluster cannot be reached, or its workers differ from this machine."""
+
+
 def nearest(name: str, valid: Iterable[str]) -> str:
     """`; nearest: 'x'` for the closest valid name, or the empty string if none is close."""
     match = difflib.get_close_matches(str(name), [str(v) for v in valid], n=1, cutoff=0.5)

@@ -68,28 +68,3 @@ def test_an_error_of_one_member_reaches_the_caller():
 
     with pytest.raises(RuntimeError, match="member 3"):
         smooth_ensemble(forward, np.zeros(1), np.ones(1), 1, 5, 1, np.random.default_rng(1), jobs=3)
-
-
-def test_the_table_of_predictions_names_figures_and_claims():
-    from her2.calibration.claims import SOFT_CLAIMS
-    from her2.calibration.free import load_free
-    from her2.calibration.report import predictions_text
-    from her2.calibration.run import Calibration
-    from her2.calibration.smoother import Smoothed
-    from her2.calibration.targets import Target
-
-    free = load_free()
-    targets = (
-        Target("cleopatra", "pfs", "hr", 0, 1, -0.5, 0.1, "cleopatra.pfs_hr"),
-        Target("vogel_2002", "orr", "rate", 0, -1, 0.3, 0.2, "vogel_2002.orr"),
-    )
-    z = np.zeros((3, len(free.names)))
-    g = np.arange(3.0 * (2 + len(SOFT_CLAIMS))).reshape(3, -1)
-    text = predictions_text(Calibration(free, targets, Smoothed(z, z, g, (1.0,))))
-    rows = [line.split("\t") for line in text.splitlines()]
-    assert [r[0] for r in rows] == ["row", "trial", "value", "error", "0", "1", "2"]
-    assert rows[0][1:3] == ["cleopatra.pfs_hr", "vogel_2002.orr"]
-    assert rows[0][3:] == [f"claim:{c.claim}" for c in SOFT_CLAIMS]
-    assert rows[1][1:3] == ["cleopatra", "vogel_2002"] and set(rows[1][3:]) == {"-"}
-    np.testing.assert_allclose([[float(x) for x in r[1:]] for r in rows[4:]], g)
-    assert [float(x) for x in rows[2][1:3]] == [-0.5, 0.3] and [float(x) for x in rows[3][1:3]] == [0.1, 0.2]

@@ -66,7 +66,50 @@ def test_nothing_is_stored_unless_asked(case, own_members, tmp_path):
     result = run("patient", case, *FEW, "--explained", 0, "--plot", folder)
     assert result.exit_code == 0, result.output
     names = {p.name for p in folder.iterdir()}
-    assert {"patient_pfs.svg", "patient_os.png", "patient_routes.svg"} <= names
+    assert {"patient_pfs.svg", "patient_os.png", "patient_routes.svg", "patient_graph.svg"} <= names
+    assert "Not medical advice" in (folder / "patient_graph.svg").read_text(encoding="utf-8")
+
+
+def test_pictures_replace_earlier_pictures_and_nothing_else(tmp_path):
+    from her2.errors import OutputError
+    from her2.prognosis.pictures import check_pictures
+
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "patient_os.svg").write_text("<svg/>", encoding="utf-8")
+    check_pictures(folder)
+    (folder / "letter.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(OutputError, match=r"letter\.txt"):
+        check_pictures(folder)
+
+
+def test_a_wrong_bundle_ends_with_its_findings_and_exit_code_2(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("fhir.resources")
+    from her2.cli.main import main
+
+    bundle = json.loads((Path(__file__).parent / "data" / "mcode_example.json").read_text(encoding="utf-8"))
+    (ecog,) = (e["resource"] for e in bundle["entry"] if e["resource"]["id"] == "ecog")
+    ecog["valueInteger"] = 9
+    path = tmp_path / "bundle.json"
+    path.write_text(json.dumps(bundle), encoding="utf-8")
+    monkeypatch.setattr("sys.argv", ["her2", "patient", str(path)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert "1 finding to be mended" in told and "expected 0 to 4" in told and "--lenient" in told
+
+
+def test_a_bundle_can_be_turned_into_a_case_file(tmp_path):
+    pytest.importorskip("fhir.resources")
+    bundle = Path(__file__).parent / "data" / "mcode_example.json"
+    printed = run("patient", bundle, "--as-case")
+    assert printed.exit_code == 0 and printed.output.startswith("# For research")
+    path = tmp_path / "case.yaml"
+    path.write_text(printed.output, encoding="utf-8")
+    from her2.prognosis.case import read_case
+
+    assert read_case(path).state == read_case(bundle).state
 
 
 def test_a_refused_case_is_answered_by_the_rules_without_a_model(tmp_path):
@@ -80,6 +123,7 @@ def test_a_refused_case_is_answered_by_the_rules_without_a_model(tmp_path):
 
 
 def test_an_mcode_bundle_is_read_with_its_findings(own_members):
+    pytest.importorskip("fhir.resources")
     bundle = Path(__file__).parent / "data" / "mcode_example.json"
     result = run("patient", bundle, "--json", *FEW, "--explained", 0)
     assert result.exit_code == 0, result.output

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -237,6 +238,60 @@ def test_missing_items_are_split_by_their_values(predicted):
     assert {v.value for v in pten.values} == {"lost", "present"}
     assert sum(v.share for v in pten.values) == pytest.approx(1.0)
     assert pten.difference >= 0.0 and pten.mc_error > 0.0
+
+
+def test_missing_items_come_in_the_order_of_what_they_would_change(predicted):
+    from her2.prognosis.missing_course import ADVICE_EFFECTS
+
+    def group(m):
+        advice = m.rules is not None and m.rules.effect in ADVICE_EFFECTS
+        return 0 if advice else 1 if m.is_told_apart else 2 if m.rules is not None else 3
+
+    groups = [group(m) for m in predicted.missing]
+    assert groups == sorted(groups)
+    said = [s.text for s in predicted.sentences if s.about == "missing"]
+    assert said[0].endswith("would change the answer most.")
+    assert not any("most" in text for text in said[1:])
+
+
+def test_what_overcomes_a_route_has_its_evidence_and_is_not_sought_in_the_option_itself():
+    from her2.prognosis.limits import overcome_by
+    from her2.prognosis.routes import record_mechanisms, route
+    from her2.prognosis.sentences import overcome_text
+
+    pten = route("pten")
+    found = overcome_by(pten, record_mechanisms())
+    assert found and all(o.evidence and o.claims for o in found)
+    limit = SimpleNamespace(overcome=found)
+    named = sorted({o.what for o in found})
+    assert "lapatinib" in named
+    text = overcome_text(
+        "capecitabine+lapatinib", limit, {"capecitabine+lapatinib", "lapatinib+letrozole", "t_dm1"}
+    )
+    assert "lapatinib is part of this option already" in text
+    assert "among the options predicted: lapatinib + letrozole." in text
+    assert "evidence on the mechanism: meta-analysis" in text
+
+
+def test_a_class_that_is_named_is_found_in_an_option_with_a_member():
+    from her2.prognosis.sentences import is_within
+
+    assert is_within("endocrine_therapy", "lapatinib+letrozole")
+    assert is_within("everolimus+trastuzumab", "everolimus+trastuzumab+vinorelbine")
+    assert not is_within("everolimus+trastuzumab", "capecitabine+trastuzumab")
+    assert not is_within("pertuzumab", "t_dm1")
+
+
+def test_the_graph_of_escape_routes_joins_every_node(predicted):
+    from her2.prognosis.pictures import escape_graph
+
+    graph = escape_graph(predicted)
+    assert {r.id for r in graph.routes} == {r.id for r in predicted.routes if r.posterior >= 0.01}
+    from_routes = {b for column, _, b in graph.edges if column == 0}
+    from_mechanisms = {b for column, _, b in graph.edges if column == 1}
+    assert from_routes == set(graph.mechanisms) and from_mechanisms == set(graph.against)
+    record = {n.id for n in build_graph(load_record()).nodes.values()}
+    assert set(graph.mechanisms) <= record
 
 
 def test_assumptions_have_a_source_and_a_reason():

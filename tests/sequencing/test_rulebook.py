@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -247,3 +248,80 @@ def test_a_rule_in_the_wide_language_is_not_for_virtual_trials() -> None:
         applies(_rule("x", when={"line": {"at_least": 2}}), ClinicalState())
     with pytest.raises(RecordError, match="trials: false"):
         applies(_rule("x", when={"cns": "none"}), ClinicalState())
+
+
+FIGURE = re.compile(
+    r"\d\s*%|\bP\s*[=<>]?\s*0|\d\.\d|\b\d+\s+(of|vs\.?|versus|against)\s+\d+|\bhazard ratio\b"
+)
+"""A per cent, a P value, a decimal, a comparison of two numbers: figures that belong to the studies of the record."""
+NO_OUTCOMES = {
+    "testing.genomic_heterogeneity_definition": "the limits of a definition",
+    "approvals_and_guidelines.nccn_thp": "the number of a version",
+}
+
+
+def test_rules_carry_recommendations_and_no_outcomes_of_trials() -> None:
+    """What a trial found stands with the study, where its role says whether it may be looked at."""
+    from her2.evidence.load import load_rules
+
+    carrying = {
+        r.id
+        for r in load_rules().values()
+        if FIGURE.search(" ".join((r.says, r.rationale, r.reading, r.note)))
+    }
+    assert carrying == set(NO_OUTCOMES)
+
+
+RULE_OF_A_LATER_YEAR = """
+id: mine.newer
+says: A later guideline.
+when: {setting: metastatic, her2: positive, line: 1, phase: new_line}
+offer: [paclitaxel+pertuzumab+trastuzumab]
+strength: preferred
+authority: guideline
+date: '2020'
+rank: -1
+trials: false
+supersedes: [metastatic.first_line_pertuzumab]
+places: [{source: review_b, line_start: 1, line_end: 1}]
+"""
+
+
+def test_a_later_guideline_is_a_file_in_a_folder_named_on_the_command_line(
+    tmp_path: Path, monkeypatch
+) -> None:
+    import json
+    import os
+
+    from typer.testing import CliRunner
+
+    from her2.cli.main import app
+
+    monkeypatch.delenv("HER2_RECORD", raising=False)
+    (tmp_path / "own" / "rules").mkdir(parents=True)
+    (tmp_path / "own" / "rules" / "newer.yaml").write_text(RULE_OF_A_LATER_YEAR, encoding="utf-8")
+    case = tmp_path / "case.json"
+    case.write_text(json.dumps(FIRST_LINE), encoding="utf-8")
+
+    def first(*more: str) -> dict[str, Any]:
+        result = CliRunner().invoke(app, ["options", str(case), "--json", *more])
+        assert result.exit_code == 0, result.output
+        return dict(json.loads(result.output)["options"][0])
+
+    own = first("--record", str(tmp_path / "own"))
+    assert own["regimen"] == "paclitaxel+pertuzumab+trastuzumab"
+    assert own["grounds"][0]["user"] and own["grounds"][0]["rule"] == "mine.newer"
+    # for that one command only
+    assert first()["regimen"] == "docetaxel+pertuzumab+trastuzumab"
+    assert "HER2_RECORD" not in os.environ
+
+
+@pytest.mark.parametrize(("made", "words"), [(False, "no such folder"), (True, "no YAML file")])
+def test_a_folder_that_is_no_record_is_an_error(tmp_path: Path, made: bool, words: str) -> None:
+    from her2.sequencing.own_record import own_record
+
+    folder = tmp_path / "own"
+    if made:
+        folder.mkdir()
+    with pytest.raises(RecordError, match=words), own_record(folder):
+        pass

@@ -54,6 +54,7 @@ def test_a_forecast_holds_what_was_promised(content):
         {"id": "trastuzumab", "own": False, "digest": content["agents"][0]["digest"]}
     ]
     assert content["user_record"] is None
+    assert set(content["between_trial_sd"]) == {"rate", "median", "hr"}
     for key in ("version", "date", "digest", "posterior_digest", "run_digest"):
         assert content[key]
 
@@ -129,6 +130,37 @@ def test_a_batch_with_a_bad_file_writes_the_others(tmp_path):
     spoilt = _run("--check", str(frozen))
     assert spoilt.exit_code == 2
     assert "changed after it was frozen" in spoilt.stderr
+
+
+@pytest.mark.slow
+def test_fifty_files_run_unattended(tmp_path):
+    """Fifty trial files of one's own, sizes and agents varied, every tenth broken: forty-five frozen, five named."""
+    text = (DATA / "trials" / "vogel_2002.yaml").read_text(encoding="utf-8")
+    files = []
+    for k in range(50):
+        data = yaml.safe_load(text)
+        data["id"] = f"mine_{k:02d}"
+        data.pop("study", None)
+        data["population"]["size"] = 40 + 10 * k
+        if k % 10 == 9:
+            data["arms"][0]["regimen"][0]["agent"] = "no_such_drug"
+        files.append(tmp_path / f"mine_{k:02d}.yaml")
+        files[-1].write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+    out = tmp_path / "frozen"
+    sizes = ["--members", "2", "--patients", "64", "--jobs", "1"]
+    result = _run(*map(str, files), *sizes, "--out", str(out))
+    assert result.exit_code == 2
+    assert "5 of 50 files failed" in result.stderr
+    assert result.stderr.count("no_such_drug") >= 5
+    frozen = sorted(out.glob("*.forecast.json"))
+    assert len(frozen) == 45
+    assert _run("--check", *map(str, frozen)).exit_code == 0
+    # larger trials, narrower intervals: the sizes of the files were used
+    widths = []
+    for path in (frozen[0], frozen[-1]):
+        rate = next(a for a in json.loads(path.read_text())["arms"] if a["endpoint"] == "orr")
+        widths.append(rate["high90"] - rate["low90"])
+    assert widths[1] < widths[0]
 
 
 def test_json_prints_the_forecasts(content):

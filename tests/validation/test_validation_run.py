@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 import yaml
@@ -14,11 +16,13 @@ from typer.testing import CliRunner
 from her2.cli.commands.validate import validate as command
 from her2.errors import OutputError, RecordError
 from her2.evidence.load import DATA
+from her2.trials.between import between_trial_sd, load_between
 from her2.trials.design import load_trial
+from her2.validation.leave_out import load_linear_posterior
 from her2.validation.log import check_log, default_log
 from her2.validation.predict import StatKey, predict_trial, with_endpoints
 from her2.validation.reasons import NO_REASON, Reason, load_reasons, reason_of
-from her2.validation.report import as_json, validation_page
+from her2.validation.report import as_json, summary_lines, validation_page
 from her2.validation.run import distance, validate
 
 SMALL = {"members": 3, "patients": 60, "trials": 24, "seed": 5}
@@ -51,7 +55,7 @@ def test_json_has_the_promised_shape(result):
         assert trial["endpoints"]
         for e in trial["endpoints"]:
             assert {"endpoint", "published", "predicted", "low50", "high50", "low80", "high80", "low90", "high90",
-                    "inside90", "role"} <= set(e)  # fmt: skip
+                    "inside90", "role", "mc_error"} <= set(e)  # fmt: skip
             assert ("arm" in e) != ("contrast" in e)
             known = [
                 e[k]
@@ -109,12 +113,48 @@ def test_misses_come_first_and_largest_first(result):
     assert page.index("## Misses") < page.index("## Scores") < page.index("## Trials\n")
 
 
-def test_leaving_out_says_how_far_it_carries(result):
+def test_leaving_out_covers_every_statistic(result):
     for v in result.trials:
         assert v.left_out.figures > 0
-        assert 1.0 <= v.left_out.effective_members <= 3.0
-        assert v.left_out.method == "update"
+        assert v.left_out.is_resolved == (load_linear_posterior() is not None)
         assert set(v.left_out.statistics) == set(v.prediction.statistics)
+        assert len(v.compared_left_out) == len(v.compared)
+
+
+def test_a_forecast_needs_no_null_model_and_half_the_members():
+    found = validate(["gelmon_2004", "vogel_2002"], **(SMALL | {"members": 4}), jobs=2)
+    assert [v.trial.id for v in found.trials] == ["gelmon_2004", "vogel_2002"]
+    forecast, fitted = (v.prediction for v in found.trials)
+    assert (len(forecast.members), forecast.null) == (2, {})
+    assert (len(fitted.members), len(fitted.null_members)) == (4, 2)
+    assert set(fitted.null_members) < set(fitted.members)
+
+
+def test_a_between_trial_effect_widens_every_interval():
+    """SD 0 and 0.5 with the same random numbers: samples differ by normal draws of that SD, and by nothing else."""
+    none, wide = (
+        predict_trial(
+            load_trial("vogel_2002"), members=2, patients=64, trials=400, null=False, curves=False,
+            between=dict.fromkeys(("rate", "median", "hr"), sd),
+        )
+        for sd in (0.0, 0.5)
+    )  # fmt: skip
+    assert none.digest != wide.digest
+    for key, p in none.statistics.items():
+        reached = np.isfinite(p.values)
+        added = wide.statistics[key].values[reached] - p.values[reached]
+        # 400 draws, most of them finite: the standard error of their SD is 0.02
+        assert added.std(ddof=1) == pytest.approx(0.5, abs=0.07)
+        assert p.v_between == 0.0
+
+
+def test_an_estimate_from_another_posterior_is_said_to_be_so(result, monkeypatch):
+    assert result.between == between_trial_sd()
+    stale = load_between().model_copy(update={"posterior_digest": "0" * 64})
+    monkeypatch.setattr("her2.validation.run.load_between", lambda: stale)
+    again = validate(["vogel_2002"], **SMALL)
+    assert not again.between_is_current
+    assert "estimated with another posterior" in "\n".join(summary_lines(again))
 
 
 def test_without_the_flag_nothing_of_a_held_out_figure_shows(invented):
@@ -129,6 +169,12 @@ def test_without_the_flag_nothing_of_a_held_out_figure_shows(invented):
     assert by_what[("orr", EXPERIMENTAL)]["published"] is None
     assert by_what[("orr", EXPERIMENTAL)]["inside90"] is None
     assert by_what[("orr", CONTROL)]["published"] == 0.63
+
+
+def test_the_estimate_of_the_between_trial_effect_never_reads_held_out_figures(monkeypatch):
+    monkeypatch.setattr("her2.validation.run.validate", lambda *a, **k: pytest.fail("ran"))
+    with pytest.raises(RecordError, match="fitted figures alone"):
+        _command(*FLAGS, "--between-trials", "--held-out")
 
 
 def test_a_run_with_held_out_figures_is_logged_before_it_shows_them(invented, tmp_path):
@@ -153,7 +199,10 @@ def test_a_run_with_held_out_figures_is_logged_before_it_shows_them(invented, tm
     assert shown[("pfs", "pik3ca_mutant")]["published"] == SECRET[1]
     assert shown[("orr", None)]["published"] == SECRET[0]
     assert data["scores"]["held_out"]["crps_log_hr"]["n"] == 1
-    assert "held out" in page.read_text()
+    text = page.read_text()
+    assert "held out" in text
+    # the log stands on the page, this run included
+    assert text.count(data["digest"]) >= 2
 
 
 def test_no_log_no_held_out_figures(tmp_path, monkeypatch):
@@ -174,6 +223,9 @@ def test_the_command_prints_writes_and_draws(tmp_path):
     assert "vogel_2002" in page.read_text()
     names = {p.name for p in folder.iterdir()}
     assert {"calibration.svg", "forest_rate.png", "forest_median.svg", "kaplan_meier_grid.png"} <= names
+    links = re.findall(r"!\[[^]]+\]\(([^)]+)\)", page.read_text())
+    assert {Path(x).name for x in links} == {n for n in names if n.endswith(".svg")}
+    assert all((tmp_path / x).exists() for x in links)
 
 
 def test_sizes_that_give_no_interval_are_refused():

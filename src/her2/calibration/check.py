@@ -36,7 +36,7 @@ def compare_with_shipped(refit: Calibration) -> tuple[Compared, ...]:
     """Every free parameter of a refit beside the shipped ensemble, the farthest first."""
     free, posterior = load_free(), load_posterior()
     shipped = np.array([free.coordinates(posterior.values(m)) for m in range(posterior.n)])
-    z = refit.smoothed.posterior
+    z = refit.members
     rows = [
         Compared(
             name,

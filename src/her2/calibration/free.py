@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from her2.errors import RecordError
 from her2.evidence.load import load_parameters
 from her2.evidence.priors import to_coordinate, to_value
 from her2.evidence.schema import Parameter
+from her2.posterior import ENSEMBLE
 
 Array = NDArray[np.float64]
 
@@ -40,6 +42,31 @@ def load_free() -> FreeParameters:
     return FreeParameters(tuple(found))
 
 
+def stored_start(free: FreeParameters) -> Array | None:
+    """Where the search for the shipped posterior began: coordinates (parameters,), None if none is stored.
+
+    Raises
+    ------
+    her2.errors.RecordError
+        If the file names other parameters than the free ones, or holds something that is no number.
+    """
+    if not START.exists():
+        return None
+    rows = [line.split("\t") for line in START.read_text(encoding="utf-8").splitlines()[1:] if line]
+    try:
+        found = {name: float(z) for name, z in rows}
+    except ValueError as error:
+        raise RecordError(f"posterior/{START.name}: expected lines of parameter and coordinate") from error
+    odd = sorted(set(found) ^ set(free.names))
+    if odd:
+        raise RecordError(
+            f"posterior/{START.name}: its parameters differ from those with `role: free`: {', '.join(odd)}; "
+            "remove the file or run `her2 calibrate --from-prior`"
+        )
+    return np.array([found[name] for name in free.names])
+
+
+START = ENSEMBLE.with_name("start.tsv")
 SPEAKS_OF: dict[str, tuple[str, ...]] = {
     "kill.docetaxel": ("docetaxel",),
     "kill.paclitaxel": ("paclitaxel",),
@@ -60,25 +87,21 @@ SPEAKS_OF: dict[str, tuple[str, ...]] = {
         "afatinib",
     ),
 }
-"""Free parameters that act through some drugs only: figures of trials that give none of them, in the trial line or
-earlier, cannot speak of them."""
+"""Free parameters that act through some drugs only: a trial in which no patient is ever given one of them does not
+change with them."""
 IN_THE_BRAIN = ("cns.drug_factor",)
-"""Free parameters of which only trials in patients with brain metastases can speak."""
+"""Free parameters of which only trials in patients with measurable brain metastases have fitted figures that change by
+more than the noise of the patients."""
 
 
-def localisation(names: tuple[str, ...], agents: list[frozenset[str]], in_brain: list[bool]) -> Array:
-    """Which figures can speak of which parameters, (parameters, figures): 1 or 0.
+def speaks_of(parameter: str, agents: frozenset[str], in_brain: bool) -> bool:
+    """Whether a trial can change with a free parameter.
 
     Parameters
     ----------
-    agents : of each figure's trial, in all its lines
+    agents : given in any line of the trial
     in_brain : whether the trial asks for brain metastases
     """
-    mask = np.ones((len(names), len(agents)))
-    for p, name in enumerate(names):
-        for k, given in enumerate(agents):
-            if name in SPEAKS_OF and not given & set(SPEAKS_OF[name]):
-                mask[p, k] = 0.0
-            if name in IN_THE_BRAIN and not in_brain[k]:
-                mask[p, k] = 0.0
-    return mask
+    if parameter in SPEAKS_OF and not agents & set(SPEAKS_OF[parameter]):
+        return False
+    return in_brain or parameter not in IN_THE_BRAIN

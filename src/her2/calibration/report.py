@@ -10,6 +10,7 @@ import numpy as np
 
 from her2.calibration.claims import SOFT_CLAIMS
 from her2.calibration.run import Calibration
+from her2.calibration.targets import SEARCH_WEIGHT
 from her2.evidence.priors import to_value
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def print_calibration(result: Calibration, console: Console) -> None:
     """Free parameters (prior, posterior), fitted figures and soft claims."""
     from rich.table import Table
 
-    z = result.smoothed.posterior
+    z = result.members
     table = Table(title="Free parameters", title_justify="left")
     for head in (
         "parameter",
@@ -46,22 +47,27 @@ def print_calibration(result: Calibration, console: Console) -> None:
             "not informed" if ratio > UNINFORMED else "",
         )  # fmt: skip
     console.print(table)
-    table = Table(title="Fitted figures (ensemble mean, 90 % of members)", title_justify="left")
-    for head in ("figure", "published", "model", "5 %", "95 %", "residual in SD"):
+    table = Table(title="Fitted figures at the mode (90 % of members; fresh patients)", title_justify="left")
+    for head in ("figure", "published", "model", "5 %", "95 %", "residual in SD", "fresh"):
         table.add_column(head, justify="left" if head == "figure" else "right")
-    g = result.smoothed.predictions
+    mode, g = result.mode.predictions, result.predictions
     for k, t in enumerate(result.targets):
         low, high = np.quantile(g[:, k], [0.05, 0.95])
         table.add_row(
-            t.name, *(f"{_plain(float(x), t.statistic):.3g}" for x in (t.value, g[:, k].mean(), low, high)),
-            f"{(g[:, k].mean() - t.value) / t.error:+.2f}",
+            t.name, *(f"{_plain(float(x), t.statistic):.3g}" for x in (t.value, mode[k], low, high)),
+            f"{(mode[k] - t.value) / t.error:+.2f}", f"{(result.fresh[k] - t.value) / t.error:+.2f}",
         )  # fmt: skip
     console.print(table)
     n = len(result.targets)
     for k, c in enumerate(SOFT_CLAIMS):
-        console.print(f"claim {c.claim}: {c.says}: {g[:, n + k].mean():.3f} (margin {c.margin:g})")
+        console.print(f"claim {c.claim}: {c.says}: {mode[n + k]:.3f} (margin {c.margin:g})")
     console.print(
-        "mean squared standardised error by step: " + ", ".join(f"{m:.2f}" for m in result.smoothed.misfit)
+        "sum of squares (figures, claims, prior) over the number of figures and claims, by step: "
+        + ", ".join(f"{m:.2f}" for m in result.misfit)
+    )
+    console.print(
+        f"factor on the errors in the spread of the members {result.birge:.2f}; simulated members differ from "
+        f"the first-order predictions by {result.nonlinearity:.2f} errors (root mean square)"
     )
 
 
@@ -71,7 +77,7 @@ def predictions_text(result: Calibration) -> str:
     The first row names the figures by their record id, claims as `claim:id`; then follow their trial, the values to
     reach, their errors, and one row per member of the ensemble.
     """
-    g = result.smoothed.predictions
+    g = result.predictions
     names = [t.published for t in result.targets] + [f"claim:{c.claim}" for c in SOFT_CLAIMS]
     trials = [t.trial for t in result.targets] + ["-"] * len(SOFT_CLAIMS)
     values = [t.value for t in result.targets] + [c.margin for c in SOFT_CLAIMS]
@@ -87,9 +93,16 @@ def predictions_text(result: Calibration) -> str:
 
 
 def write_posterior(
-    result: Calibration, folder: Path, *, members: int, steps: int, patients: int, seed: int
+    result: Calibration,
+    folder: Path,
+    *,
+    members: int,
+    steps: int,
+    patients: int,
+    slope_patients: int,
+    seed: int,
 ) -> None:
-    """Write `ensemble.tsv`, `predictions.tsv` and `provenance.yaml`.
+    """Write `ensemble.tsv`, `predictions.tsv`, `start.tsv` and `provenance.yaml`.
 
     Raises
     ------
@@ -102,17 +115,27 @@ def write_posterior(
     from her2.errors import OutputError
 
     free = result.free
-    rows = [free.values(np.clip(z, -4.0, 4.0)) for z in result.smoothed.posterior]
+    rows = [free.values(z) for z in result.members]
     text = "\t".join(free.names) + "\n"
     text += "".join("\t".join(f"{r[n]:.10g}" for n in free.names) + "\n" for r in rows)
-    z = result.smoothed.posterior
-    g = result.smoothed.predictions
+    z, mode = result.members, result.mode.predictions
     provenance = {
-        "method": "ensemble smoother with multiple data assimilation (Emerick and Reynolds 2013)",
+        "method": "mode by least squares with common random numbers, members from the curvature there (Laplace)",
         "version": __version__,
-        "settings": {"members": members, "steps": steps, "patients": patients, "seed": seed},
+        "settings": {
+            "members": members,
+            "steps": steps,
+            "patients": patients,
+            "slope_patients": slope_patients,
+            "seed": seed,
+        },
+        "start": "mean of an ensemble smoothed from the prior" if result.from_prior else "start.tsv",
+        "search_weight": dict(SEARCH_WEIGHT),
         "digest": hashlib.blake2b(text.encode(), digest_size=16).hexdigest(),
-        "misfit_by_step": [round(float(m), 4) for m in result.smoothed.misfit],
+        "misfit_by_step": [round(float(m), 4) for m in result.misfit],
+        "converged": result.mode.converged,
+        "birge_ratio": round(result.birge, 3),
+        "nonlinearity": round(result.nonlinearity, 3),
         "parameters": {
             p.id: {
                 "prior_median": p.value,
@@ -127,8 +150,9 @@ def write_posterior(
             {
                 "figure": t.published,
                 "published": float(f"{_plain(t.value, t.statistic):.4g}"),
-                "model": float(f"{_plain(float(g[:, k].mean()), t.statistic):.4g}"),
-                "residual_in_sd": round(float((g[:, k].mean() - t.value) / t.error), 2),
+                "model": float(f"{_plain(float(mode[k]), t.statistic):.4g}"),
+                "residual_in_sd": round(float((mode[k] - t.value) / t.error), 2),
+                "on_fresh_patients": round(float((result.fresh[k] - t.value) / t.error), 2),
             }
             for k, t in enumerate(result.targets)
         ],
@@ -137,21 +161,26 @@ def write_posterior(
                 "claim": c.claim,
                 "margin": c.margin,
                 "error": c.error,
-                "model": round(float(g[:, len(result.targets) + k].mean()), 4),
+                "model": round(float(mode[len(result.targets) + k]), 4),
             }
             for k, c in enumerate(SOFT_CLAIMS)
         ],
     }
+    began = "parameter\tz\n" + "".join(
+        f"{name}\t{x:.6f}\n" for name, x in zip(free.names, result.start, strict=True)
+    )
+    files = {
+        "ensemble.tsv": text,
+        "predictions.tsv": predictions_text(result),
+        "start.tsv": began,
+        "provenance.yaml": yaml.safe_dump(provenance, sort_keys=False, allow_unicode=True, width=110),
+    }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "ensemble.tsv.part").write_text(text, encoding="utf-8")
-        (folder / "predictions.tsv.part").write_text(predictions_text(result), encoding="utf-8")
-        (folder / "provenance.yaml.part").write_text(
-            yaml.safe_dump(provenance, sort_keys=False, allow_unicode=True, width=110), encoding="utf-8"
-        )
-        (folder / "ensemble.tsv.part").replace(folder / "ensemble.tsv")
-        (folder / "predictions.tsv.part").replace(folder / "predictions.tsv")
-        (folder / "provenance.yaml.part").replace(folder / "provenance.yaml")
+        for name, content in files.items():
+            (folder / f"{name}.part").write_text(content, encoding="utf-8")
+        for name in files:
+            (folder / f"{name}.part").replace(folder / name)
     except OSError as error:
         raise OutputError(
             f"{folder}: cannot be written ({error.strerror}); choose another folder with --out"

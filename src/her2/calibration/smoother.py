@@ -1,8 +1,9 @@
-"""Ensemble smoother with multiple data assimilation (Emerick and Reynolds 2013).
+"""Ensemble smoother with multiple data assimilation (Emerick and Reynolds 2013): where a search from the prior begins.
 
 An ensemble drawn from the prior is moved towards the data in a few steps, each with inflated errors; in the
 linear-Gaussian case the result is a sample of the posterior (tests/calibration/test_smoother.py compares with the
-closed form). The forward model may be noisy: each member is simulated on patients of its own.
+closed form). The forward model may be noisy: each member is simulated on patients of its own. Slopes taken over the
+whole ensemble lead past the hollows in which a search by local slopes from the prior's centre ends.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def smooth_ensemble(
     rng: np.random.Generator,
     on_step: Callable[[int, float], None] | None = None,
     jobs: int = 1,
-    localisation: Array | None = None,
+    predict_last: bool = True,
 ) -> Smoothed:
     """Move a prior ensemble to the data.
 
@@ -53,8 +54,7 @@ def smooth_ensemble(
     forward : (step, member, coordinates (parameters,)) -> predictions (data,)
     data, error : (data,) values and standard deviations
     n_steps : data assimilations, each with errors inflated by the square root of n_steps
-    localisation : (parameters, data) factors on the gain, 0 where a datum cannot speak of a parameter, so that chance
-        correlations of a finite ensemble do not move it; default 1
+    predict_last : whether the last ensemble is predicted, too; else its predictions are empty
     jobs : members predicted at the same time, in threads; the digits do not depend on it
 
     Raises
@@ -85,8 +85,7 @@ def smooth_ensemble(
         c_gg = dg.T @ dg / (n_members - 1)
         noise = np.sqrt(n_steps) * error
         gain = np.linalg.solve(c_gg + np.diag(noise**2), c_zg.T).T
-        if localisation is not None:
-            gain = gain * localisation
         perturbed = data + noise * rng.standard_normal(g.shape)
         z = z + (perturbed - g) @ gain.T
-    return Smoothed(prior, z, predict(n_steps), tuple(misfit))
+    last = predict(n_steps) if predict_last else np.empty((n_members, 0))
+    return Smoothed(prior, z, last, tuple(misfit))

@@ -233,8 +233,8 @@ class CohortRunner:
         later = later_lines(model, experiment, condition)
         population = experiment.population
         whole = (
-            table_key, _items(drugs), population.prior, condition.chemo_cycles, in_brain, to_death,
-            later if to_death else (),
+            table_key, _items(drugs), population.prior, population.brain, condition.chemo_cycles, in_brain,
+            to_death, later if to_death else (),
         )  # fmt: skip
         if whole not in self._outcomes:
             arm = _Arm(table, drugs, condition.chemo_cycles, later, in_brain, to_death)
@@ -255,7 +255,9 @@ class CohortRunner:
         v, patients = table.patients.values, table.patients
         state = self._entry(table, population.prior, table_key)
         if arm.in_brain:
-            composition = state.burden - log_total(state.burden)
+            # the barrier kept selection by earlier drugs away from metastases that were not treated
+            cells = state.start if population.brain == "untreated" else state.burden
+            composition = cells - log_total(cells)
             brain = composition + v["cohort.cns_burden_log10"] * LN10
             state = replace(state, brain=brain, is_seeded=np.ones(patients.n, dtype=np.bool_))
         horizon = v["cohort.horizon"]

@@ -142,7 +142,7 @@ COURSE = 6
 def chemo_tolerance(values: Mapping[str, float], plan: Plan, courses: float) -> Array:
     """Factor on the kill by cytotoxics in each step of a line, (steps,): it falls with the time on chemotherapy."""
     so_far = courses + (np.minimum(np.arange(plan.steps), plan.chemo_steps) + 0.5) / COURSE
-    return np.asarray(np.exp(-values["tumour.line_tolerance"] * so_far))
+    return np.asarray((1.0 + so_far) ** -values["tumour.line_tolerance"])
 
 
 def immune_tolerance(values: Mapping[str, float], plan: Plan, courses: float) -> Array:

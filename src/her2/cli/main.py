@@ -50,6 +50,7 @@ def _register() -> None:
     from her2.cli.commands.patient import patient
     from her2.cli.commands.sensitivity import sensitivity
     from her2.cli.commands.sequence import sequence
+    from her2.cli.commands.serve import serve
     from her2.cli.commands.trace import trace
     from her2.cli.commands.trial import trial
     from her2.cli.commands.validate import validate
@@ -87,6 +88,7 @@ def _register() -> None:
     app.command(name="sequence", help="Sequences of lines for one patient, compared in the same twins.")(
         sequence
     )
+    app.command(name="serve", help="The web page: the pathway map, trials, patients, evidence.")(serve)
     app.add_typer(evidence, name="evidence")
     app.add_typer(export, name="export")
     app.command(name="lint", help="Check the record, and your own files.")(lint)

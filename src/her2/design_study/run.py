@@ -22,9 +22,9 @@ from her2.design_study.spending import spend_error
 from her2.errors import RecordError
 from her2.posterior import load_posterior, member_model
 from her2.survival import wilson
+from her2.trials.between import between_trial_sd
 from her2.trials.endpoints import member as in_subgroup
 from her2.trials.follow import Pool, simulate_pool
-from her2.trials.run import BETWEEN_TRIAL_SD
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -317,7 +317,7 @@ def _lay_out(
         rate_per_day=rate,
         planned_follow_up=min(planned, longest),
         max_follow_up=longest,
-        between_trial_sd=BETWEEN_TRIAL_SD["hr"] if sd is None else sd,
+        between_trial_sd=between_trial_sd()["hr"] if sd is None else sd,
         trials=trials,
         seed=seed,
         jobs=jobs,

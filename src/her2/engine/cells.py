@@ -157,7 +157,9 @@ def evaluate_columns(
         for k in range(left.shape[0]):
             for i in range(LANES):
                 block_left[inhibited[k], i] = share[k, i]
-        evaluate_block(receptors, network, block_x, out, work, block_values, hills, block_kinase, block_left)
+        evaluate_block(
+            receptors, network, block_x, out, work, block_values, hills, block_kinase, block_left, width
+        )
         for j in range(block_values.shape[0]):
             for i in range(width):
                 values[j, first + i] = block_values[j, i]

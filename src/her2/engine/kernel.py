@@ -130,7 +130,7 @@ BRAIN_GROWTH = 0.1823215567939546
 SWITCH_NONE, SWITCH_PROGRESSION = 0, 1
 
 
-@njit(cache=True, nogil=True)
+@njit(forceinline=True, error_model="numpy")
 def pk_step(central, peripheral, cl, vc, q, vp, vmax, km, dt):
     """Two compartments with linear and saturable elimination, one step of exact exponentials.
 
@@ -141,7 +141,7 @@ def pk_step(central, peripheral, cl, vc, q, vp, vmax, km, dt):
     return _linear_pk(central, peripheral, cl + vmax / (km + half_c / vc), vc, q, vp, dt)
 
 
-@njit(inline="always")
+@njit(forceinline=True, error_model="numpy")
 def _linear_pk(central, peripheral, cl, vc, q, vp, dt):
     """Exact solution of the linear two-compartment model over dt."""
     k10 = cl / vc
@@ -158,7 +158,47 @@ def _linear_pk(central, peripheral, cl, vc, q, vp, dt):
     return c, p
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
+def saturable_week(central, peripheral, level, pk):
+    """A week with saturable elimination; level is the concentration in its middle.
+
+    central, peripheral, level : (LANES,), pk : (6, LANES)
+    """
+    dt = 0.5 * STEP_DAYS / PK_STEPS
+    for half in range(2):
+        for _ in range(PK_STEPS):
+            for i in range(LANES):
+                central[i], peripheral[i] = pk_step(
+                    central[i], peripheral[i], pk[0, i], pk[1, i], pk[2, i], pk[3, i], pk[4, i], pk[5, i], dt
+                )
+        if half == 0:
+            for i in range(LANES):
+                level[i] = max(central[i], 0.0) / pk[1, i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def linear_week(central, peripheral, level, pk, half_week):
+    """A week with linear elimination; half_week : (4, LANES) is the exact solution over half of it."""
+    for half in range(2):
+        for i in range(LANES):
+            c, p = central[i], peripheral[i]
+            central[i] = half_week[0, i] * c + half_week[1, i] * p
+            peripheral[i] = half_week[2, i] * c + half_week[3, i] * p
+        if half == 0:
+            for i in range(LANES):
+                level[i] = max(central[i], 0.0) / pk[1, i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def linear_half_week(pk, half_week):
+    """The exact solution over half a week for linear elimination, (4, LANES)."""
+    for i in range(LANES):
+        cl, vc, q, vp = pk[0, i], pk[1, i], pk[2, i], pk[3, i]
+        half_week[0, i], half_week[2, i] = _linear_pk(1.0, 0.0, cl, vc, q, vp, 0.5 * STEP_DAYS)
+        half_week[1, i], half_week[3, i] = _linear_pk(0.0, 1.0, cl, vc, q, vp, 0.5 * STEP_DAYS)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def simulate_block(
     seed,
     patient_ids,
@@ -236,17 +276,18 @@ def simulate_block(
     sig = np.zeros((N_SIGNAL_OUTPUTS, LANES))
     item_lane = np.zeros(n_most, dtype=np.int64)
     item_kind = np.zeros(n_most, dtype=np.int64)
-    # signals now and untreated: (variant, genotype, site, output, lane)
+    # signals in each week of the cycle and untreated: (variant, genotype, site, output, lane)
     kept = np.zeros((PHASES, n_variants, n_geno, N_SITES, N_SIGNAL_OUTPUTS, LANES))
-    now = np.zeros((n_variants, n_geno, N_SITES, N_SIGNAL_OUTPUTS, LANES))
     untreated = np.zeros((n_geno, N_SIGNAL_OUTPUTS, LANES))
     seen_hit = np.ones((PHASES, n_variants, n_geno, N_SITES, n_seen, LANES))
     seen_hit[:, :, :, :, :n_antibodies] = 0.0
     seen_slow = np.zeros((PHASES, n_geno, N_SITES, n_slow, LANES))
     phase = np.zeros(LANES, dtype=np.int64)
+    stale = np.zeros(LANES)
     slow = np.zeros((n_geno, N_SITES, n_slow, LANES))
     geno_x = np.zeros((n_geno, row_occupancy, LANES))
     level = np.zeros((n_drugs, LANES))
+    half_week = np.zeros((n_drugs, 4, LANES))
     ratio = np.zeros((N_SITES, max(n_actions, 1), LANES))
     load = np.zeros((n_hits, LANES))
     capped = np.zeros((n_hits, LANES))
@@ -413,14 +454,19 @@ def simulate_block(
         for j in range(row_occupancy, n_x):
             for i in range(LANES):
                 xin[j, i] = 0.0
-        evaluate_block(receptors, network, xin, untreated[g], work, values, hills, free_kinase, free_left)
+        evaluate_block(
+            receptors, network, xin, untreated[g], work, values, hills, free_kinase, free_left, LANES
+        )
         for s in range(N_SITES):
             for v in range(n_variants):
                 for o in range(N_SIGNAL_OUTPUTS):
                     for i in range(LANES):
-                        now[v, g, s, o, i] = untreated[g, o, i]
                         for f in range(PHASES):
                             kept[f, v, g, s, o, i] = untreated[g, o, i]
+
+    for d in range(n_drugs):
+        if drugs.in_plasma[d] == 1 and not pk[d, 4, 0] > 0.0:
+            linear_half_week(pk[d], half_week[d])
 
     max_weeks = course.horizon_weeks + course.entry_line.max() * course.prior_limit_weeks + 4
     week = 0
@@ -474,23 +520,11 @@ def simulate_block(
                                 outcomes[O_CYCLES, i] = max(outcomes[O_CYCLES, i], given_cycles[d, i])
         for d in range(n_drugs):
             if drugs.in_plasma[d] == 1:
-                # without saturable elimination one step is exact
-                steps = PK_STEPS if pk[d, 4, 0] > 0.0 else 1
-                for i in range(LANES):
-                    cl = pk[d, 0, i]
-                    vc = pk[d, 1, i]
-                    q = pk[d, 2, i]
-                    vp = pk[d, 3, i]
-                    vmax = pk[d, 4, i]
-                    km = pk[d, 5, i]
-                    hc, hp = central[d, i], peripheral[d, i]
-                    for _ in range(steps):
-                        hc, hp = pk_step(hc, hp, cl, vc, q, vp, vmax, km, 0.5 * STEP_DAYS / steps)
-                    level[d, i] = max(hc, 0.0) / vc
-                    for _ in range(steps):
-                        hc, hp = pk_step(hc, hp, cl, vc, q, vp, vmax, km, 0.5 * STEP_DAYS / steps)
-                    central[d, i] = hc
-                    peripheral[d, i] = hp
+                # without saturable elimination one step is exact, and the same for every week
+                if pk[d, 4, 0] > 0.0:
+                    saturable_week(central[d], peripheral[d], level[d], pk[d])
+                else:
+                    linear_week(central[d], peripheral[d], level[d], pk[d], half_week[d])
             else:
                 ke = drugs.ke0[d]
                 mean = (1.0 - exp(-ke * STEP_DAYS)) / (ke * STEP_DAYS)
@@ -532,22 +566,30 @@ def simulate_block(
                             hit[v, s, h, i] *= 1.0 - capped[h, i] / (1.0 + load[h, i])
         # ---- signalling where something changed ---------------------------------------------------------------
         n_items = 0
+        f = week % PHASES
         for i in range(LANES):
-            phase[i] = (line_week[i] + 2 * PHASES * 1000) % PHASES
+            # all lanes use the same part of the tables: those of a patient turn when a new line starts in another week
+            ahead = (line_week[i] - week) % PHASES
+            if ahead != phase[i] and status[i] == S_RUNNING:
+                _turn(i, ahead - phase[i], kept, seen_hit, seen_slow)
+                phase[i] = ahead
+        now = kept[f]
         for v in range(n_variants):
             for g in range(n_geno):
                 for s in range(N_SITES):
+                    for i in range(LANES):
+                        stale[i] = 0.0
+                    for h in range(n_seen):
+                        for i in range(LANES):
+                            moved = abs(hit[v, s, h, i] - seen_hit[f, v, g, s, h, i])
+                            stale[i] = 1.0 if moved > c.refresh else stale[i]
+                    for j in range(n_slow):
+                        for i in range(LANES):
+                            moved = abs(slow[g, s, j, i] - seen_slow[f, g, s, j, i])
+                            stale[i] = 1.0 if moved > c.refresh_slow else stale[i]
                     kind = (v * n_geno + g) * N_SITES + s
                     for i in range(LANES):
-                        if status[i] != S_RUNNING or (s == CNS and cns_state[i] == 0):
-                            continue
-                        f = phase[i]
-                        stale = False
-                        for h in range(n_seen):
-                            stale = stale or abs(hit[v, s, h, i] - seen_hit[f, v, g, s, h, i]) > c.refresh
-                        for j in range(n_slow):
-                            stale = stale or abs(slow[g, s, j, i] - seen_slow[f, g, s, j, i]) > c.refresh_slow
-                        if stale:
+                        if stale[i] > 0.0 and status[i] == S_RUNNING and (s == SYSTEMIC or cns_state[i] > 0):
                             item_lane[n_items] = i
                             item_kind[n_items] = kind
                             n_items += 1
@@ -564,7 +606,6 @@ def simulate_block(
                 v = kind // (N_SITES * n_geno)
                 for j in range(row_occupancy):
                     xin[j, k] = geno_x[g, j, i]
-                f = phase[i]
                 for h in range(n_seen):
                     x = hit[v, s, h, i]
                     seen_hit[f, v, g, s, h, i] = x
@@ -583,7 +624,7 @@ def simulate_block(
                 for j in range(n_slow):
                     xin[row_slow + j, k] = slow[g, s, j, i]
                     seen_slow[f, g, s, j, i] = slow[g, s, j, i]
-            evaluate_block(receptors, network, xin, sig, work, values, hills, kinase, left)
+            evaluate_block(receptors, network, xin, sig, work, values, hills, kinase, left, n_items - start)
             for k in range(LANES):
                 item = start + k
                 if item < n_items:
@@ -593,14 +634,8 @@ def simulate_block(
                     g = (kind // N_SITES) % n_geno
                     v = kind // (N_SITES * n_geno)
                     for o in range(N_SIGNAL_OUTPUTS):
-                        kept[phase[i], v, g, s, o, i] = sig[o, k]
+                        now[v, g, s, o, i] = sig[o, k]
             start += LANES
-        for v in range(n_variants):
-            for g in range(n_geno):
-                for s in range(N_SITES):
-                    for o in range(N_SIGNAL_OUTPUTS):
-                        for i in range(LANES):
-                            now[v, g, s, o, i] = kept[phase[i], v, g, s, o, i]
         # ---- slow states relax towards the rise of their driver -----------------------------------------------
         if not null_model:
             for g in range(n_geno):
@@ -615,7 +650,8 @@ def simulate_block(
                             slow[g, s, j, i] = rise + (slow[g, s, j, i] - rise) * keep
         # ---- what all genotypes and clones share --------------------------------------------------------------
         for i in range(LANES):
-            tolerance[i] = exp(-c.line_tolerance * (chemo_lines[i] + 0.5 * on_chemo[i] * CHEMO_WEEK))
+            so_far = chemo_lines[i] + 0.5 * on_chemo[i] * CHEMO_WEEK
+            tolerance[i] = exp(-c.line_tolerance * log(1.0 + so_far))
             on_fc[i] = 0.0
         for e in range(drugs.fc_action.size):
             a = drugs.fc_action[e]
@@ -1054,7 +1090,31 @@ def simulate_block(
         outcomes[O_STATUS, i] = status[i]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
+def _turn(i, by, kept, seen_hit, seen_slow):
+    """Move what is kept for patient i of each week of the cycle by some weeks."""
+    for table in (kept, seen_hit):
+        shape = table.shape
+        for v in range(shape[1]):
+            for g in range(shape[2]):
+                for s in range(shape[3]):
+                    for k in range(shape[4]):
+                        _turn_one(i, by, table[:, v, g, s, k])
+    shape = seen_slow.shape
+    for g in range(shape[1]):
+        for s in range(shape[2]):
+            for k in range(shape[3]):
+                _turn_one(i, by, seen_slow[:, g, s, k])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _turn_one(i, by, table):
+    """The same for one quantity, (PHASES, LANES)."""
+    a, b, c = table[by % PHASES, i], table[(by + 1) % PHASES, i], table[(by + 2) % PHASES, i]
+    table[0, i], table[1, i], table[2, i] = a, b, c
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _start_line(
     i,
     number,
@@ -1104,7 +1164,7 @@ def _start_line(
         line_regimens[number, i] = chosen
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _plant_brain(
     i,
     ln_n,

@@ -181,7 +181,7 @@ class Constants(NamedTuple):
     fc_weight_pertuzumab: float  # 1
     chemo_synergy: float  # 1
     chemo_cycle_exponent: float  # 1
-    line_tolerance: float  # 1 per six cycles of chemotherapy
+    line_tolerance: float  # exponent of (1 + courses of six cycles)
     immune_tolerance: float  # 1 per six cycles of an antibody with an Fc part
     er_drive: float  # share of the drive outside the network that falls with ER
     er_withdrawal_kill: float  # 1/day

@@ -39,7 +39,7 @@ class Purpose(IntEnum):
     ENSEMBLE = 10
 
 
-@njit(inline="always")
+@njit(forceinline=True)
 def philox(k0, k1, c0, c1, c2, c3):
     """Ten rounds of Philox4x32; four words of 32 bits, each in a uint64."""
     for _ in range(10):
@@ -55,7 +55,7 @@ def philox(k0, k1, c0, c1, c2, c3):
     return c0, c1, c2, c3
 
 
-@njit(inline="always")
+@njit(forceinline=True)
 def _unit(high, low):
     """53 bits as a float in (0, 1): never 0 and never 1."""
     bits = ((high << _32) | low) >> _11

@@ -85,15 +85,55 @@ class Followed:
 
     def digest(self) -> str:
         """BLAKE2b digest over patients in the order of their ids: equal digits give equal digests."""
-        order = np.argsort(self.patient, kind="stable")
-        h = hashlib.blake2b(digest_size=16)
-        h.update(np.ascontiguousarray(self.patient[order]).tobytes())
-        for table in (self.outcomes, self.sums, self.line_starts):
-            # one bit pattern for NaN
-            clean = np.where(np.isnan(table), np.nan, table)[:, order] + 0.0
-            h.update(np.ascontiguousarray(clean).tobytes())
-        h.update(np.ascontiguousarray(self.line_regimens[:, order]).tobytes())
-        return h.hexdigest()
+        stream = DigestStream()
+        stream.update(self.take(np.argsort(self.patient, kind="stable")))
+        return stream.hexdigest()
+
+
+class DigestStream:
+    """Digest of patients that come in parts: the same for any cutting into parts as for all of them at once.
+
+    Patient after patient in the order of their ids, each as the 64-bit words of id, outcomes, sums, line starts and
+    regimens; every NaN has one bit pattern, and a negative zero counts as zero.
+    """
+
+    def __init__(self) -> None:
+        self._hash = hashlib.blake2b(digest_size=16)
+        self._hash.update(f"{N_OUTCOMES} {MAX_VISITS} {MAX_LINES}".encode())
+        self._last = -1
+
+    def update(self, followed: Followed) -> None:
+        """Add patients; ids may not fall, neither within the part nor from part to part.
+
+        Raises
+        ------
+        ValueError
+            If an id is smaller than the one before it.
+        """
+        ids = followed.patient
+        if not ids.size:
+            return
+        if ids[0] < self._last or np.any(np.diff(ids) < 0):
+            raise ValueError("patients: expected ids that do not fall")
+        self._last = int(ids[-1])
+        for first in range(0, ids.size, _DIGEST_PART):
+            part = slice(first, first + _DIGEST_PART)
+            words = [ids[part].astype(np.int64).view(np.uint64)[None, :]]
+            for table in (followed.outcomes, followed.sums, followed.line_starts):
+                values = table[:, part]
+                clean = np.where(np.isnan(values), np.nan, values) + 0.0
+                words.append(clean.view(np.uint64))
+            regimens = np.ascontiguousarray(followed.line_regimens[:, part], dtype=np.int64)
+            words.append(regimens.view(np.uint64))
+            self._hash.update(np.ascontiguousarray(np.concatenate(words).T).tobytes())
+
+    def hexdigest(self) -> str:
+        """Digest of all patients so far."""
+        return self._hash.hexdigest()
+
+
+_DIGEST_PART = 4096
+"""Patients whose words are laid out at a time."""
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,11 @@ class Members(Entry):
     select: dict[Identifier, tuple[Finite, Finite]] = {}
     set: dict[Identifier, Finite] = {}
     prior: tuple[tuple[Identifier, ...], ...] = Field(default=(), description="agents of each earlier line")
+    brain: Literal["treated", "untreated"] = Field(
+        default="treated",
+        description="measured brain metastases: progressing after treatment, with the clones of the other sites, or "
+        "not treated before, with the clones of the tumour at its start",
+    )
     patients: int = Field(default=200, ge=20, le=2000)
 
 

@@ -133,6 +133,18 @@ def network_graph(model: CellModel, columns: Columns, days: float, title: str = 
         raise ValueError(f"the picture is of one cell, got {columns.size}")
     now = {k: float(v[0]) for k, v in respond(model, columns, days).values.items()}
     before = {k: float(v[0]) for k, v in respond(model, columns.without_drugs()).values.items()}
+    return graph_of_state(model, columns, now, before, title)
+
+
+def graph_of_state(
+    model: CellModel, columns: Columns, now: Mapping[str, float], before: Mapping[str, float], title: str = ""
+) -> NetworkGraph:
+    """The network of one cell whose readouts are known.
+
+    Parameters
+    ----------
+    now, before : every readout of the cell treated and untreated, by name
+    """
     builder = _Builder(model, columns, now, before)
     builder.add_receptors()
     builder.add_pathway()

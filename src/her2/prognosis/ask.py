@@ -6,12 +6,18 @@ from collections.abc import Callable
 
 from her2.errors import RecordError
 from her2.prognosis.case import with_item
-from her2.prognosis.missing_course import is_known, splits
+from her2.prognosis.missing_course import ADVICE_EFFECTS, is_known, splits
+from her2.sequencing.advice import Missing
 from her2.sequencing.recommend import advise
 from her2.sequencing.state import UNKNOWN_WORD, PatientState
+from her2.sequencing.vocabulary import items as vocabulary
 
 ASKED = 5
 TRIES = 3
+LAST_EFFECTS = ("remarks", "inside the model or not")
+"""Effects that are not worth a question."""
+WHOLE_PARTS = ("lines", "early", "current", "medicines")
+"""Parts of a case that no one word answers."""
 
 
 def ask_missing(state: PatientState, ask: Callable[[str, str], str], most: int = ASKED) -> PatientState:
@@ -41,24 +47,35 @@ def ask_missing(state: PatientState, ask: Callable[[str, str], str], most: int =
 
 
 def _next(state: PatientState, asked: set[str]) -> tuple[str, str]:
-    """Place and text of the question that matters most and was not asked yet; empty where none is left."""
-    for missing in advise(state).missing:
-        simple = missing.item.split(".")[0] not in ("lines", "early", "current", "medicines")
-        if missing.item not in asked and simple:
-            outcomes = "; ".join(f"{o.value}: {o.changes}" for o in missing.outcomes)
-            values = " | ".join(o.value for o in missing.outcomes)
-            return missing.item, f"{missing.label} ({values}). Would change: {outcomes}"
+    """Place and text of the question that matters most and was not asked yet; empty where none is left.
+
+    First what would change the rules' advice, then what the predicted course differs in, then trials and hypotheses.
+    """
+    advice = advise(state)
+    missing = [m for m in advice.missing if m.item not in asked and m.item.split(".")[0] not in WHOLE_PARTS]
+    for m in missing:
+        if m.effect in ADVICE_EFFECTS or (advice.refused and m.effect not in LAST_EFFECTS):
+            return m.item, _question(m)
     for split in splits():
         if (
             split.item not in asked
             and split.item not in ("ecog", "early")
             and not is_known(state, split.item)
         ):
-            return (
-                split.item,
-                f"{split.label} ({' | '.join(word for word, _ in split.values)}), for the predicted course",
-            )
+            values = " | ".join(word for word, _ in split.values)
+            return split.item, f"{split.label} ({values}), for the predicted course"
+    for m in missing:
+        if m.effect not in LAST_EFFECTS:
+            return m.item, _question(m)
     return "", ""
+
+
+def _question(missing: Missing) -> str:
+    """The question about an item with its values, and what they would change."""
+    known = vocabulary().get(missing.item.split(".")[-1])
+    words = known.words if known is not None and known.words else [o.value for o in missing.outcomes]
+    outcomes = "; ".join(f"{o.value}: {o.changes}" for o in missing.outcomes)
+    return f"{missing.label} ({' | '.join(w.replace('_', ' ') for w in words)}). Would change: {outcomes}"
 
 
 def _value(answer: str) -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,12 @@ class Case:
     findings: tuple[Finding, ...] = ()
 
 
-def read_case(path: Path) -> Case:
+def read_case(path: Path, *, lenient: bool = False) -> Case:
     """A case from a YAML file, or from a FHIR bundle where the file is JSON with a `resourceType`.
+
+    Parameters
+    ----------
+    lenient : read a bundle although something in it is wrong: it is passed over, and stays among the findings
 
     Raises
     ------
@@ -36,9 +40,34 @@ def read_case(path: Path) -> Case:
         if isinstance(data, Mapping) and "resourceType" in data:
             from her2.prognosis.mcode import read_bundle
 
-            return read_bundle(data, str(path))
+            case = read_bundle(data, str(path))
+            if not lenient:
+                _refuse_wrong(case.findings, str(path))
+            return case
         return Case(state_of(data, str(path)))
     return Case(read_state(path))
+
+
+def _refuse_wrong(findings: Sequence[Finding], where: str) -> None:
+    """An error with every finding, those that are wrong first, where any of them is."""
+    wrong = [f for f in findings if f.wrong]
+    if wrong:
+        others = [f for f in findings if not f.wrong]
+        listed = "".join(f"\n - {f.text}" for f in wrong)
+        also = "".join(f"\n - {f.text}" for f in others)
+        raise RecordError(
+            f"{where}: {len(wrong)} finding{'s' if len(wrong) > 1 else ''} to be mended (or --lenient, which passes "
+            f"over what is wrong):{listed}" + (f"\nand beside them:{also}" if also else "")
+        )
+
+
+def case_yaml(state: PatientState) -> str:
+    """A case as YAML, to be read again and changed; what is not known is left out."""
+    import yaml
+
+    data = state.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    head = "# For research, not for treating patients. What is not known is left out: see her2 patient --template.\n"
+    return head + str(yaml.safe_dump(data, allow_unicode=True, sort_keys=False, width=110))
 
 
 def _read_json(path: Path) -> Any:

@@ -1,10 +1,16 @@
-"""The parts of FHIR R4 that an mCODE bundle is read by: resources as plain data with types, all else passed over."""
+"""The parts of FHIR R4 that an mCODE bundle is read by: resources as plain data with types, all else passed over.
+
+Whether a resource is FHIR at all is left to `fhir.resources` (the extra `fhir`); what is read of it stands here.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from her2.errors import RecordError
 
 
 class Part(BaseModel):
@@ -106,6 +112,8 @@ class Condition(Resource):
     code: Concept = Concept()
     bodySite: tuple[Concept, ...] = ()
     clinicalStatus: Concept = Concept()
+    onsetDateTime: str | None = None
+    recordedDate: str | None = None
 
 
 class Component(Part):
@@ -138,15 +146,48 @@ class Observation(Resource):
         return (self.effectiveDateTime or (period.start if period is not None else "") or "")[:10]
 
 
+class Repeat(Part):
+    """When a medication is repeated: from and to."""
+
+    boundsPeriod: Period | None = None
+
+
+class Timing(Part):
+    """The timing of a dosage."""
+
+    repeat: Repeat | None = None
+
+
+class Dosage(Part):
+    """How a medication is asked for."""
+
+    timing: Timing | None = None
+
+
 class Medication(Resource):
     """A cancer-related medication that was given or asked for."""
 
     resourceType: Literal["MedicationAdministration", "MedicationRequest", "MedicationStatement"]
     status: str | None = None
+    statusReason: tuple[Concept, ...] = ()
     medicationCodeableConcept: Concept | None = None
     effectivePeriod: Period | None = None
     effectiveDateTime: str | None = None
     authoredOn: str | None = None
+    dosageInstruction: tuple[Dosage, ...] = ()
+
+    @field_validator("statusReason", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        """One concept in a request, a list of them in an administration."""
+        return (value,) if isinstance(value, dict) else value
+
+    @property
+    def period(self) -> Period:
+        """From when to when it was given, or else asked for; the day of an order where nothing else is said."""
+        asked = (d.timing.repeat.boundsPeriod for d in self.dosageInstruction if d.timing and d.timing.repeat)
+        period = self.effectivePeriod or next((p for p in asked if p is not None), None) or Period()
+        return Period(start=period.start or self.effectiveDateTime or self.authoredOn, end=period.end)
 
 
 class Other(Resource):
@@ -164,6 +205,50 @@ READ: dict[str, type[Resource]] = {
     "MedicationStatement": Medication,
 }
 """Resources that are read."""
+
+
+def is_read(data: dict[str, Any]) -> bool:
+    """Whether a resource is one of those that are read, or none that FHIR knows by name."""
+    return data.get("resourceType") in READ or not isinstance(data.get("resourceType"), str)
+
+
+def check_resource(data: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Everything that is not FHIR R4 in a resource, as `fhir.resources` finds it: place, what came, what is expected.
+
+    Raises
+    ------
+    her2.errors.RecordError
+        If `fhir.resources` is not installed.
+    """
+    try:
+        from fhir.resources.R4B import get_fhir_model_class
+    except ImportError as error:
+        raise RecordError(
+            "an mCODE bundle is checked with fhir.resources, which is not installed: pip install 'her2[fhir]', "
+            "or write the case as YAML (her2 patient --template)"
+        ) from error
+    kind = data.get("resourceType")
+    if kind not in READ:
+        yield "resourceType", f"{kind!r} is no kind of resource", "a resource of FHIR R4"
+        return
+    try:
+        get_fhir_model_class(str(kind)).model_validate(data)
+    except ValidationError as error:
+        for item in error.errors():
+            yield ".".join(str(x) for x in item["loc"]) or "(resource)", *_words(item)
+
+
+def _words(item: Any) -> tuple[str, str]:
+    """What came and what is expected, of one error of validation."""
+    came = repr(item["input"])[:60]
+    if item["type"] == "missing" or item["input"] is None:
+        return "missing", "an item that FHIR R4 requires"
+    if item["type"] == "extra_forbidden":
+        return f"got {came}", "no item of this name"
+    if item["type"] in ("json_invalid", "model_type", "dict_type", "list_type", "model_attributes_type"):
+        return f"got {came}", "an object or a list, as FHIR R4 has it"
+    text = str(item["msg"]).removeprefix("Value error, ").rstrip(".")
+    return f"got {came}", f"what FHIR R4 has here ({text[:1].lower()}{text[1:]})"
 
 
 def resource_of(data: Any) -> Resource | None:

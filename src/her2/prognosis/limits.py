@@ -27,6 +27,8 @@ Index = NDArray[np.int64]
 FEWEST = 3
 """Carriers among the twins of all members below which a route is not tried."""
 MOST_CLAIMS = 4
+EVIDENCE = ("meta_analysis", "prospective", "rct_subgroup", "retrospective", "xenograft", "in_vitro")
+"""Kinds of evidence of the record, the strongest first; others come last."""
 
 
 def progression_free(seen: Followed, horizon_days: float) -> Array:
@@ -135,8 +137,17 @@ def overcome_by(route: Route, mechanisms: Mapping[str, Mechanism]) -> tuple[Over
         mechanism = mechanisms.get(name)
         for what in mechanism.overcome_by if mechanism is not None else ():
             assert mechanism is not None
-            found.append(Overcome(what, name, claims_about(mechanism, what)))
+            found.append(Overcome(what, name, claims_about(mechanism, what), evidence_of(mechanism)))
     return tuple(found)
+
+
+def evidence_of(mechanism: Mechanism) -> tuple[str, ...]:
+    """Kinds of evidence on a mechanism, the strongest first."""
+    return tuple(
+        sorted(
+            mechanism.evidence_settings, key=lambda e: EVIDENCE.index(e) if e in EVIDENCE else len(EVIDENCE)
+        )
+    )
 
 
 def claims_about(mechanism: Mechanism, what: str) -> tuple[str, ...]:

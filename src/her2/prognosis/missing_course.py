@@ -33,6 +33,7 @@ GENOTYPE_INDEX = 15
 LEAST_SHARE = 0.02
 """Values that fewer of the twins have are left out."""
 OTHER_EFFECTS = ("inside the model or not", "remarks")
+ADVICE_EFFECTS = ("first option", "options", "what is not to be given")
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,10 @@ def is_known(state: PatientState, item: str) -> bool:
 def missing_items(
     state: PatientState, advice: Advice, chosen: Sequence[Chosen], first: Outcomes | None, seed: int
 ) -> tuple[MissingItem, ...]:
-    """Missing items: those that change the rules' answer in their order, then those that change the course only.
+    """Missing items, first those that would change the answer most.
+
+    That is: what changes the rules' advice, in its order; what tells predicted courses apart by more than chance; what
+    changes only trials and hypotheses; courses not told from chance.
 
     Parameters
     ----------
@@ -147,7 +151,17 @@ def missing_items(
             continue
         own = courses.pop(missing.item, None)
         result.append(_with_rules(own, missing))
-    return (*result, *sorted(courses.values(), key=lambda m: -abs(m.difference or 0.0)))
+    result += sorted(courses.values(), key=lambda m: -abs(m.difference or 0.0))
+    return tuple(sorted(result, key=_group))
+
+
+def _group(item: MissingItem) -> int:
+    """Place of an item among the missing ones, the lower the more it would change."""
+    if item.rules is not None and item.rules.effect in ADVICE_EFFECTS:
+        return 0
+    if item.is_told_apart:
+        return 1
+    return 2 if item.rules is not None else 3
 
 
 def _with_rules(own: MissingItem | None, missing: Missing) -> MissingItem:

@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from her2.engine.run import DoseChanges, Followed
-from her2.evidence.load import load_mechanisms
 from her2.prognosis.courses import Line, OptionPlan, Shelf, course_arrays, history_numbers, option_way
 from her2.prognosis.known import Known
 from her2.prognosis.lanes import Chosen, Lane, choose_twins, follow_lanes, member_of, option_doses
 from her2.prognosis.limits import Tried, limit_of, progression_free, trials_of, tried_routes
 from her2.prognosis.outcomes import Outcomes
 from her2.prognosis.result import LimitOf
-from her2.prognosis.routes import Route
+from her2.prognosis.routes import Route, record_mechanisms
 from her2.prognosis.settings import setting
 from her2.prognosis.twins import Twins
 from her2.prognosis.weights import resample
@@ -130,7 +129,7 @@ class OptionsRun:
             return list(self._try(self.chosen[k], parts[k], explained, routes, subsets[k]))
 
         tried = list(pool.map(try_member, range(len(self.chosen))))
-        mechanisms = load_mechanisms()
+        mechanisms = record_mechanisms()
         result = {}
         for way in explained:
             found = []

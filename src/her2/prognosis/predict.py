@@ -1,6 +1,7 @@
 """The prediction of one patient: twins, escape routes, options with their courses, what limits them, what is missing.
 
-The rules are read in the main thread while compiled code follows the twins in others.
+The rules are read in the main thread while compiled code follows the twins in others: first what the options are, which
+the twins then wait for, and while they go through them which missing items matter.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from her2.prognosis.sentences import sentences_of
 from her2.prognosis.settings import setting
 from her2.prognosis.twins import HOPELESS, IncompatibleHistory, Twins, find_twins, make_members
 from her2.sequencing.advice import Advice
-from her2.sequencing.recommend import advise
+from her2.sequencing.recommend import advise, judge, with_missing
+from her2.sequencing.rulebook import load_rulebook
 from her2.sequencing.state import PatientState
 from her2.trials.toxicity import arm_toxicity
 from her2.units import DAYS_PER_MONTH, DAYS_PER_WEEK
@@ -117,23 +119,26 @@ def predict_patient(
         ThreadPoolExecutor(max_workers=1) as beside,
         ThreadPoolExecutor(max_workers=effort.threads) as pool,
     ):
-        # the rules are read while the twins are simulated
         search = beside.submit(find_twins, own, known, lines, draws=effort.draws, seed=effort.seed, pool=pool)
-        advice = advise(asked)
+        book = load_rulebook()
+        advice = judge(asked, book)
         plans, not_predicted = plan_options(advice, named, asked)
         toxicity = [arm_toxicity(p.arm.regimen) for p in plans]
         try:
             twins = search.result()
         except IncompatibleHistory as error:
+            advice = with_missing(asked, advice, book)
             return _refused(asked, advice, known, findings, (Refusal(str(error), (error.item,)),), effort)
-        routes = route_weights(twins, known, n_lines=len(lines))
-        run = None
+        running = None
         if plans:
             explained = [k for k, p in enumerate(plans) if k < effort.explained or p.planned.name in named]
-            run = OptionsRun(
-                twins, known, lines, plans, toxicity,
+            running = beside.submit(
+                OptionsRun, twins, known, lines, plans, toxicity,
                 explained=explained, most=effort.twins, seed=effort.seed, pool=pool,
             )  # fmt: skip
+        advice = with_missing(asked, advice, book)
+        routes = route_weights(twins, known, n_lines=len(lines))
+        run = running.result() if running is not None else None
     result = PatientResult(
         advice=advice,
         findings=tuple(findings),

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from her2.engine.layout import Attribute
-from her2.evidence.load import load_mechanisms, load_network
+from her2.evidence.load import load_network
 from her2.model import LN10
 from her2.prognosis.known import Fact, Known
 from her2.prognosis.limits import MOST_CLAIMS
 from her2.prognosis.result import CloneWeight, RouteWeight
-from her2.prognosis.routes import ROUTES, Route
+from her2.prognosis.routes import ROUTES, Route, record_mechanisms
 from her2.prognosis.twins import Twins
 from her2.prognosis.weights import effective_number, weighted_mean, weighted_quantile
 
@@ -31,7 +31,7 @@ def route_weights(twins: Twins, known: Known, *, n_lines: int) -> tuple[RouteWei
     ----------
     n_lines : earlier lines
     """
-    mechanisms = load_mechanisms()
+    mechanisms = record_mechanisms()
     said = {f.item: f for f in known.facts}
     weights = twins.weights
     result = []

@@ -83,7 +83,7 @@ def print_findings(findings: Sequence[Finding], console: Console) -> None:
     """What was missing or wrong in what was read."""
     if findings:
         heading("Found when reading the case", console)
-        bullets((f"{f.place}: {f.says}" for f in findings), console)
+        bullets((f.text for f in findings), console)
 
 
 def print_refusals(refusals: Sequence[Refusal], console: Console) -> None:
@@ -107,6 +107,9 @@ def _print_known(result: PatientResult, console: Console) -> None:
     }  # fmt: skip
     heading("Known", console)
     groups: dict[str, list[str]] = {}
+    if result.refused:
+        bullets(["; ".join(f"{f.item} {f.value}" for f in result.known if f.item != "population")], console)
+        return
     for fact in result.known:
         groups.setdefault(fact.use, []).append(f"{fact.item} {fact.value}")
     bullets((f"{words[use]}: {'; '.join(groups[use])}" for use in words if use in groups), console)
@@ -153,7 +156,8 @@ def _print_rules(result: PatientResult, console: Console) -> None:
     for o in advice.options:
         if o.is_advice:
             first = o.grounds[0]
-            text = f"{o.position}. {plain_name(o.regimen)} ({o.strength}): {first.says}"
+            own = " (a rule of yours)" if first.user else ""
+            text = f"{o.position}. {plain_name(o.regimen)} ({o.strength}): {first.says}{own} ({', '.join(first.lines)})"
             said.append(with_ids(text, [g.rule for g in o.grounds]))
     others = [o for o in advice.options if not o.is_advice]
     if others:
@@ -163,7 +167,8 @@ def _print_rules(result: PatientResult, console: Console) -> None:
     for j in advice.judged:
         said.append(with_ids(f"asked: {plain_name(j.regimen)}: {j.verdict} ({j.says})", j.rules))
     for c in advice.conflicts:
-        said.append(with_ids(f"conflict: {c.says}; {c.how}", (*c.rules, *c.against, *c.record)))
+        ids = (*c.rules, *c.against, *c.record)
+        said.append(with_ids(f"conflict: {c.says}; {c.how} ({', '.join(c.lines)})", ids))
     said += [f"gap: {g}" for g in advice.gaps]
     heading("What the rules give", console)
     bullets(said, console)

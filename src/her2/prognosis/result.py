@@ -12,6 +12,9 @@ from her2.prognosis.weights import Difference, Rate, Times
 from her2.sequencing.advice import RESEARCH_USE, Advice, Missing
 
 SCHEMA = "her2.patient/1"
+TOLD_APART = 2.8
+"""Monte-Carlo standard errors by which courses have to differ to be told from chance: about ten items are looked at, so
+that one patient in twenty has one by chance (two-sided normal at 5 % over ten)."""
 SEQUENCE_SCHEMA = "her2.sequence/1"
 
 
@@ -25,10 +28,27 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something missing or wrong in what was read, and what was done instead."""
+    """Something missing, wrong or not understood in what was read, and what was done instead.
+
+    Attributes
+    ----------
+    place : path in the file
+    expected : what should stand there; empty where nothing has to
+    way_out : what to do about it
+    wrong : whether the file has to be mended (or read leniently) before anything is said of the case
+    """
 
     place: str
     says: str
+    expected: str = ""
+    way_out: str = ""
+    wrong: bool = False
+
+    @property
+    def text(self) -> str:
+        """The finding in one line."""
+        expected = f"; expected {self.expected}" if self.expected else ""
+        return f"{self.place}: {self.says}{expected}{'; ' if self.way_out else ''}{self.way_out}"
 
 
 @dataclass(frozen=True)
@@ -102,11 +122,17 @@ class Event:
 
 @dataclass(frozen=True)
 class Overcome:
-    """What the record names against a route, and whether it is among the options predicted."""
+    """What the record names against a mechanism of a route.
+
+    Attributes
+    ----------
+    evidence : kinds of evidence on the mechanism, the strongest first
+    """
 
     what: str
     mechanism: str
     claims: tuple[str, ...]
+    evidence: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -213,6 +239,15 @@ class MissingItem:
     difference: float | None
     mc_error: float | None
     ids: tuple[str, ...]
+
+    @property
+    def is_told_apart(self) -> bool:
+        """Whether the courses of its values differ by more than chance."""
+        return (
+            self.difference is not None
+            and self.mc_error is not None
+            and abs(self.difference) > TOLD_APART * self.mc_error
+        )
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,18 @@ is left to the rules and to the cell model.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from her2.engine.layout import N_CLONE_ROWS, Attribute
+from her2.evidence.load import USER_VARIABLE, load_mechanisms
+from her2.evidence.schema import Mechanism
 from her2.patients.sample import Cohort
 from her2.prognosis.settings import setting
 
@@ -192,6 +197,16 @@ ROUTES: tuple[Route, ...] = (
     ),
 )  # fmt: skip
 """Routes in the order in which ties are shown."""
+
+
+def record_mechanisms() -> Mapping[str, Mechanism]:
+    """Mechanisms of the record, the user's included, by id; read once."""
+    return _mechanisms(os.environ.get(USER_VARIABLE))
+
+
+@lru_cache(maxsize=4)
+def _mechanisms(_user: str | None) -> Mapping[str, Mechanism]:
+    return MappingProxyType(load_mechanisms())
 
 
 def route(name: str) -> Route:

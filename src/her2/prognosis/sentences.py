@@ -6,8 +6,17 @@ from collections.abc import Iterator
 
 from her2.prognosis.result import Course, LimitOf, PatientResult, RouteWeight, Sentence
 from her2.prognosis.weights import Rate, Times
+from her2.sequencing.agents import is_a
 
 SHOWN_ROUTES, SHOWN_LIMITS, SHOWN_MISSING = 6, 3, 5
+EVIDENCE_WORDS = {
+    "meta_analysis": "meta-analysis",
+    "prospective": "prospective trials",
+    "rct_subgroup": "subgroups of randomised trials",
+    "retrospective": "retrospective studies",
+    "xenograft": "xenografts",
+    "in_vitro": "cells in culture",
+}
 CLEAR = 1.5
 """Monte-Carlo standard errors by which a share has to differ from another to be said to rise or fall."""
 
@@ -136,17 +145,29 @@ def limit_text(regimen: str, limit: LimitOf, predicted: set[str]) -> str:
     )
     if limit.not_entering > 0.01:
         text += f" Without it {100 * limit.not_entering:.0f} of 100 of them would not have come to this line."
+    return f"{text} {overcome_text(regimen, limit, predicted)}"
+
+
+def overcome_text(regimen: str, limit: LimitOf, predicted: set[str]) -> str:
+    """What the record names against a route, on what evidence, and what of it the options have that are predicted."""
     named = list(dict.fromkeys(o.what for o in limit.overcome))
     if not named:
-        return f"{text} The record names nothing against it."
-    offered = [w for w in named if any(_within(w, p) for p in predicted)]
+        return "The record names nothing against it."
+    evidence = list(dict.fromkeys(e for o in limit.overcome for e in o.evidence))
     listed = ", ".join(plain_name(w) for w in named)
-    text += f" The record names against it: {listed}"
-    return (
-        f"{text} (among the options above: {', '.join(plain_name(w) for w in offered)})."
-        if offered
-        else f"{text}."
+    based = (
+        f" (evidence on the mechanism: {', '.join(EVIDENCE_WORDS.get(e, e) for e in evidence)})"
+        if evidence
+        else ""
     )
+    own = [plain_name(w) for w in named if is_within(w, regimen)]
+    others = [plain_name(p) for p in sorted(predicted - {regimen}) if any(is_within(w, p) for w in named)]
+    parts = [f"The record names against it: {listed}{based}"]
+    if own:
+        parts.append(f"{', '.join(own)} is part of this option already")
+    if others:
+        parts.append(f"among the options predicted: {', '.join(others)}")
+    return "; ".join(parts) + "."
 
 
 def limit_ids(limit: LimitOf) -> tuple[str, ...]:
@@ -154,12 +175,13 @@ def limit_ids(limit: LimitOf) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*limit.ids, *(c for o in limit.overcome for c in o.claims))))
 
 
-def _within(what: str, regimen: str) -> bool:
-    return set(what.split("+")) <= set(regimen.split("+"))
+def is_within(what: str, regimen: str) -> bool:
+    """Whether a regimen has every agent, or a member of every class, of what is named."""
+    return all(any(is_a(agent, wanted) for agent in regimen.split("+")) for wanted in what.split("+"))
 
 
 def _missing(result: PatientResult, regimen: str) -> Iterator[Sentence]:
-    for item in result.missing[:SHOWN_MISSING]:
+    for place, item in enumerate(result.missing[:SHOWN_MISSING]):
         parts = []
         rules = tuple(u.rule for u in result.advice.undecided if item.label in u.needs)
         if item.rules is not None:
@@ -167,9 +189,12 @@ def _missing(result: PatientResult, regimen: str) -> Iterator[Sentence]:
             parts.append(f"would change {item.rules.effect} of the rules ({outcomes})")
         if item.difference is not None and item.mc_error is not None:
             values = ", ".join(f"{v.value} {month(v.pfs)}" for v in item.values)
-            told = "" if item.difference > 2.0 * item.mc_error else ", not told from chance"
+            told = "" if item.is_told_apart else ", not told from chance"
             parts.append(
                 f"median months without progression on {plain_name(regimen)}: {values} (means differ by "
                 f"{item.difference:.1f}, Monte-Carlo error {item.mc_error:.1f}{told})"
             )
-        yield Sentence("missing", f"{item.label} is not known: {'; '.join(parts)}.", (*item.ids, *rules))
+        most = " Knowing it would change the answer most." if place == 0 else ""
+        yield Sentence(
+            "missing", f"{item.label} is not known: {'; '.join(parts)}.{most}", (*item.ids, *rules)
+        )

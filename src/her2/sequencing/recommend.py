@@ -13,12 +13,10 @@ How rules work together, the same for all of them:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from her2.evidence.load import files_of, parse, read_yaml, show_path
 from her2.evidence.schema import Rule
 from her2.sequencing.advice import NO_RULE, Advice, Option, Undecided
 from her2.sequencing.answer import Answer
@@ -38,10 +36,14 @@ def advise(state: PatientState, rulebook: Rulebook | None = None) -> Advice:
     state : see `her2.sequencing.state`
     rulebook : the record's rules where omitted
     """
+    book = load_rulebook() if rulebook is None else rulebook
+    return with_missing(state, judge(state, book), book)
+
+
+def with_missing(state: PatientState, advice: Advice, book: Rulebook) -> Advice:
+    """The answer of `judge` with the missing items that would change it most: the slower part of `advise`."""
     from her2.sequencing.missing import missing_items
 
-    book = load_rulebook() if rulebook is None else rulebook
-    advice = judge(state, book)
     return replace(advice, missing=missing_items(state, advice, book))
 
 
@@ -116,13 +118,12 @@ class LineOption:
 
 def load_rules() -> tuple[Rule, ...]:
     """Rules the engine of virtual trials follows, the record's and the user's, by precedence (rank, then id)."""
-    return _rules(os.environ.get("HER2_RECORD"))
+    return _followed(load_rulebook())
 
 
 @lru_cache(maxsize=4)
-def _rules(_user: str | None) -> tuple[Rule, ...]:
-    rules = [parse(Rule, read_yaml(p), show_path(p)) for p in files_of("rules")]
-    return tuple(sorted((r for r in rules if r.executable and r.trials), key=lambda r: (r.rank, r.id)))
+def _followed(book: Rulebook) -> tuple[Rule, ...]:
+    return tuple(c.rule for c in book.rules if c.rule.trials)
 
 
 def recommend(state: ClinicalState, rules: tuple[Rule, ...] | None = None) -> list[LineOption]:

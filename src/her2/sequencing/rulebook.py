@@ -74,7 +74,7 @@ class CompiledRule:
         return tuple(str(p) for p in self.rule.places)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rulebook:
     """Executable rules in order of precedence (rank, then id)."""
 

@@ -13,7 +13,7 @@ from her2.engine.layout import Outcome
 from her2.evidence.load import load_population, load_study
 from her2.patients.sample import population_values
 from her2.trials.design import merge_population
-from her2.trials.follow import OPTION_INDEX, Pool, arm_events, chosen
+from her2.trials.follow import OPTION_INDEX, Plan, Pool, arm_events, chosen
 from her2.trials.toxicity import EventRow, adverse_event_table
 from her2.units import DAYS_PER_WEEK
 
@@ -69,16 +69,23 @@ _SHARES: Mapping[str, A] = {
     "pik3ca_mutant": A.PIK3CA,
 }
 _MEANS: Mapping[str, A] = {"age_mean": A.AGE, "weight_median": A.WEIGHT}
+BASELINE_ATTRIBUTES = (*_SHARES.values(), *_MEANS.values())
+"""Attributes that `baseline` needs."""
 
 
 def baseline(pool: Pool) -> tuple[BaselineRow, ...]:
     """Baseline of the enrolled patients beside the recipe; earlier lines select, so the two may differ."""
-    trial = pool.plan.trial
+    return baseline_rows(pool.plan, {a: pool.cohort.attributes[a] for a in BASELINE_ATTRIBUTES})
+
+
+def baseline_rows(plan: Plan, attributes: Mapping[A, NDArray[np.generic]]) -> tuple[BaselineRow, ...]:
+    """The rows of `baseline` from its attributes alone, each (patients,)."""
+    trial = plan.trial
     recipe = merge_population(load_population(trial.population.recipe), trial)
-    values = population_values(pool.plan.model, recipe)
+    values = population_values(plan.model, recipe)
     rows = []
     for name, attribute in {**_SHARES, **_MEANS}.items():
-        x = pool.cohort.attributes[attribute]
+        x = np.asarray(attributes[attribute])
         drawn = float(np.median(x)) if name.endswith("median") else float(x.mean())
         item = recipe.values.get(name) or recipe.values.get(f"population.{name}")
         source = f"{item.source}, {item.locator}" if item is not None else "default of the record"

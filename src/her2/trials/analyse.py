@@ -76,13 +76,19 @@ def allocate(pool: Pool, seed: int, trial_number: int = 0) -> NDArray[np.int64]:
     return randomise(seed, trial_number, codes, trial.randomisation.ratio, trial.randomisation.block)
 
 
-def observe_arms(pool: Pool, arm: NDArray[np.int64], seed: int) -> TrialData:
-    """The randomised trial in which patient k of the pool is in arm `arm[k]`; every endpoint at its own cut."""
+def observe_arms(pool: Pool, arm: NDArray[np.int64], seed: int, first: int | None = None) -> TrialData:
+    """The randomised trial in which patient k of the pool is in arm `arm[k]`; every endpoint at its own cut.
+
+    Parameters
+    ----------
+    first : key of enrolment and loss of contact of the pool's first patient, default her id; a later part of a pool
+        goes on counting from the first patient of the whole
+    """
     trial = pool.plan.trial
-    ids = pool.arms[0].patient
+    key = int(pool.arms[0].patient[0]) if first is None else first
     n = pool.n
-    enrol = enrol_times(seed, int(ids[0]), n, trial.accrual.duration)
-    lost = loss_times(seed, int(ids[0]), n, trial.drop_out.rate)
+    enrol = enrol_times(seed, key, n, trial.accrual.duration)
+    lost = loss_times(seed, key, n, trial.drop_out.rate)
     times: dict[str, TimeToEvent] = {}
     rates: dict[str, NDArray[np.bool_]] = {}
     for endpoint in endpoints_of(trial):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -23,6 +23,7 @@ from her2.engine.layout import (
     CourseArrays,
     RegimenArrays,
     Setting,
+    Status,
 )
 from her2.engine.rng import Purpose, normals, uniforms
 from her2.engine.run import DoseChanges, Followed, follow
@@ -31,6 +32,7 @@ from her2.evidence.load import USER_VARIABLE, files_of, load_population
 from her2.model import LN10, Model, trial_agents
 from her2.patients.sample import RESIDUAL_INDEX, Cohort, population_values, sample_cohort
 from her2.pharmacology.regimen import parse_regimen
+from her2.scale import active
 from her2.sequencing.later_lines import LaterLine, plan_later_lines
 from her2.sequencing.state import ClinicalState
 from her2.trials.design import Arm, Component, Regimen, Trial, load_regimen, merge_population
@@ -66,6 +68,10 @@ class Plan:
     courses: tuple[CourseArrays, ...]
     later: tuple[tuple[LaterLine, ...], ...]
     toxicity: tuple[tuple[ArmToxicity, ...], ...]
+
+    def carrying(self, model: Model) -> Plan:
+        """The same plan with another model; doses and adverse events do not depend on parameters."""
+        return replace(self, model=model.giving(a.id for a in self.model.agents))
 
 
 def prepare_trial(model: Model, trial: Trial) -> Plan:
@@ -289,7 +295,7 @@ class Pool:
     ----------
     cohort : attributes of the enrolled patients, same order in every arm
     arms : one `Followed` per arm
-    screened : patients simulated to find the enrolled ones
+    screened : patients simulated to find the enrolled ones, up to and with the last of these
     status_counts : patients by status, all screened, first arm
     """
 
@@ -310,6 +316,29 @@ class Pool:
         return np.unique(np.concatenate([a.failed for a in self.arms]))
 
 
+@dataclass(frozen=True)
+class Screened:
+    """Patients of consecutive ids, screened for a trial: who entered, and what became of the others.
+
+    Attributes
+    ----------
+    first : id of the first patient screened
+    status : (screened,) status of every patient on the first arm
+    cohort : attributes of those who entered
+    arms : those who entered, followed on every arm
+    """
+
+    first: int
+    status: NDArray[np.int64]
+    cohort: Cohort
+    arms: tuple[Followed, ...]
+
+    @property
+    def entered(self) -> int:
+        """Number of patients who entered."""
+        return self.cohort.n
+
+
 def simulate_pool(
     model: Model,
     trial: Trial,
@@ -322,8 +351,11 @@ def simulate_pool(
     jobs: int = 1,
     arms: Sequence[int] | None = None,
     on_patients: Callable[[int], None] | None = None,
+    plan: Plan | None = None,
 ) -> Pool:
     """Draw patients until n are enrolled and follow each on every arm.
+
+    Within `her2.scale.use` the patients are spread over that executor; the digits are the same.
 
     Parameters
     ----------
@@ -334,76 +366,162 @@ def simulate_pool(
     null_model : each drug acting alone in the signalling layer, effects added; no interplay, no adaptation
     arms : positions of the arms to follow, default all
     on_patients : called with the number of patient-courses done
+    plan : of the same trial, made ready before, perhaps with another model's parameters
 
     Raises
     ------
     her2.errors.RecordError
         If the prior lines let so few patients through that the trial cannot be filled.
     """
-    plan = prepare_trial(model, trial)
-    own = plan.model
-    recipe = merge_population(load_population(trial.population.recipe), trial)
-    values = population_values(own, recipe)
-    noise = seed if noise_seed is None else noise_seed
-    wanted = list(range(len(trial.arms))) if arms is None else list(arms)
-    cohorts: list[Cohort] = []
-    followed: list[list[Followed]] = [[] for _ in wanted]
+    executor = active()
+    if executor is not None:
+        # the tasks rest on this module
+        from her2.trials.tasks import PoolTask, simulate_pools
+
+        task = PoolTask.of(
+            model, trial, n, seed, noise_seed=noise_seed, first=first, null_model=null_model, arms=arms
+        )
+        return simulate_pools([task], executor, on_patients=on_patients)[0]
+    plan = prepare_trial(model, trial) if plan is None else plan.carrying(model)
+    parts: list[Screened] = []
     enrolled = screened = 0
-    counts: dict[str, int] = {}
-    histories = trial.entry_histories
     batch = n if not selects(trial) else max(2 * LANES, int(1.4 * n))
-    start = first
     while enrolled < n:
-        cohort = sample_cohort(own, values, seed, start, batch)
-        if trial.setting == "adjuvant":
-            _leave_residual(cohort, values, seed, start)
-        ids = np.arange(start, start + batch, dtype=np.int64)
-        history = chosen([h.share for h in histories], seed, start, batch, HISTORY_INDEX)
-        entered: NDArray[np.int64] | None = None
-        for k, a in enumerate(wanted):
-            arm = trial.arms[a]
-            option = chosen([c.share for c in arm.choices], seed, start, batch, OPTION_INDEX)
-            # whether a patient enters is decided before the trial line: the same in every arm
-            among = np.arange(batch) if entered is None else entered
-            if not among.size:
-                continue
-            group = cohort if among.size == batch else cohort.take(among)
-            result = follow(
-                own, group, ids[among], plan.regimens, plan.courses[a],
-                arm_doses(
-                    own, arm, option[among], group, arm_events(plan.toxicity[a], seed, start, batch, among), values
-                ),
-                noise,
-                way=history[among] * len(arm.choices) + option[among],
-                null_model=null_model, jobs=jobs, on_block=on_patients,
-            )  # fmt: skip
-            if entered is None:
-                entered = np.nonzero(result.enrolled | (result.status >= FIRST_FAILURE))[0][: n - enrolled]
-                for name, count in result.counts().items():
-                    counts[name] = counts.get(name, 0) + count
-                result = result.take(entered)
-            followed[k].append(result)
-        assert entered is not None
-        cohorts.append(cohort.take(entered))
-        enrolled += entered.size
+        part = screen_patients(
+            plan, seed, first + screened, batch, noise_seed=noise_seed, null_model=null_model, jobs=jobs, arms=arms,
+            at_most=n - enrolled, on_patients=on_patients,
+        )  # fmt: skip
+        parts.append(part)
+        enrolled += part.entered
         screened += batch
-        start += batch
         # the next batch by the share that has entered so far
         share = max(enrolled / screened, 0.02)
         batch = max(64, int(1.1 * (n - enrolled) / share))
-        if screened > 60 * n + 10_000:
-            lines = "; ".join(", ".join(h.lines) for h in histories)
-            raise RecordError(
-                f"trial {trial.id}: of {screened} patients only {enrolled} reach the trial line after "
-                f"{lines}; ease prior lines or lower the size"
-            )
+        check_entry(trial, n, screened, enrolled)
+    return join_screened(plan, parts, n)
+
+
+def screen_patients(
+    plan: Plan,
+    seed: int,
+    first: int,
+    count: int,
+    *,
+    noise_seed: int | None = None,
+    null_model: bool = False,
+    jobs: int = 1,
+    arms: Sequence[int] | None = None,
+    at_most: int | None = None,
+    on_patients: Callable[[int], None] | None = None,
+) -> Screened:
+    """Screen patients `first` to `first + count - 1` and follow those who enter on every arm.
+
+    Parameters
+    ----------
+    at_most : how many may enter, default all who can; those after them are not followed on further arms
+    seed, noise_seed, null_model, jobs, arms, on_patients : as for `simulate_pool`
+    """
+    trial, own = plan.trial, plan.model
+    values = recipe_values(plan)
+    noise = seed if noise_seed is None else noise_seed
+    wanted = list(range(len(trial.arms))) if arms is None else list(arms)
+    cohort = draw_patients(plan, seed, first, count)
+    ids = np.arange(first, first + count, dtype=np.int64)
+    history = chosen([h.share for h in trial.entry_histories], seed, first, count, HISTORY_INDEX)
+    entered: NDArray[np.int64] | None = None
+    status = np.empty(0, dtype=np.int64)
+    followed: list[Followed] = []
+    for a in wanted:
+        arm = trial.arms[a]
+        option = chosen([c.share for c in arm.choices], seed, first, count, OPTION_INDEX)
+        # whether a patient enters is decided before the trial line: the same in every arm
+        among = np.arange(count) if entered is None else entered
+        if not among.size:
+            followed.append(followed[0])
+            continue
+        group = cohort if among.size == count else cohort.take(among)
+        result = follow(
+            own, group, ids[among], plan.regimens, plan.courses[a],
+            arm_doses(
+                own, arm, option[among], group, arm_events(plan.toxicity[a], seed, first, count, among), values
+            ),
+            noise,
+            way=history[among] * len(arm.choices) + option[among],
+            null_model=null_model, jobs=jobs, on_block=on_patients,
+        )  # fmt: skip
+        if entered is None:
+            status = result.status
+            entered = np.nonzero(result.enrolled | (status >= FIRST_FAILURE))[0][:at_most]
+            result = result.take(entered)
+        followed.append(result)
+    assert entered is not None
+    return Screened(first, status, cohort.take(entered), tuple(followed))
+
+
+def join_screened(plan: Plan, parts: Sequence[Screened], n: int) -> Pool:
+    """The first n patients who entered, from parts of consecutive ids; fewer where fewer entered."""
+    missing = n
+    cohorts: list[Cohort] = []
+    followed: list[list[Followed]] = []
+    statuses: list[NDArray[np.int64]] = []
+    for part in parts:
+        if missing <= 0:
+            break
+        arms, cohort, status = part.arms, part.cohort, part.status
+        if part.entered >= missing:
+            last = int(arms[0].patient[missing - 1])
+            status = status[: last + 1 - part.first]
+            if part.entered > missing:
+                keep = np.arange(missing)
+                cohort, arms = cohort.take(keep), tuple(a.take(keep) for a in arms)
+        missing -= cohort.n
+        cohorts.append(cohort)
+        followed.append(list(arms))
+        statuses.append(status)
+    every = np.concatenate(statuses)
     return Pool(
         plan=plan,
         cohort=_join_cohorts(cohorts),
-        arms=tuple(_join_followed(f) for f in followed),
-        screened=screened,
-        status_counts=counts,
+        arms=tuple(_join_followed(list(f)) for f in zip(*followed, strict=True)),
+        screened=int(every.size),
+        status_counts=count_status(every),
     )
+
+
+def count_status(status: NDArray[np.int64]) -> dict[str, int]:
+    """Patients by name of their status."""
+    return {Status(s).name.lower(): int(np.sum(status == s)) for s in np.unique(status)}
+
+
+def check_entry(trial: Trial, n: int, screened: int, enrolled: int) -> None:
+    """Give up where hardly anybody reaches the trial line.
+
+    Raises
+    ------
+    her2.errors.RecordError
+        If far too many have been screened for those who entered.
+    """
+    if enrolled < n and screened > 60 * n + 10_000:
+        lines = "; ".join(", ".join(h.lines) for h in trial.entry_histories)
+        raise RecordError(
+            f"trial {trial.id}: of {screened} patients only {enrolled} reach the trial line after "
+            f"{lines}; ease prior lines or lower the size"
+        )
+
+
+def recipe_values(plan: Plan) -> dict[str, float]:
+    """Every parameter, with those of the trial's population in place of the defaults."""
+    recipe = merge_population(load_population(plan.trial.population.recipe), plan.trial)
+    return population_values(plan.model, recipe)
+
+
+def draw_patients(plan: Plan, seed: int, first: int, count: int) -> Cohort:
+    """Attributes of patients `first` to `first + count - 1`, whether they will enter or not."""
+    values = recipe_values(plan)
+    cohort = sample_cohort(plan.model, values, seed, first, count)
+    if plan.trial.setting == "adjuvant":
+        _leave_residual(cohort, values, seed, first)
+    return cohort
 
 
 def selects(trial: Trial) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from her2 import __version__
 from her2.posterior import ENSEMBLE
+from her2.store import ChunkStore
 from her2.trials.adam import adam_tables, best_changes
 from her2.trials.analyse import subgroup_effects
 from her2.trials.pictures import (
@@ -25,7 +26,7 @@ from her2.trials.pictures import (
 from her2.trials.pictures.style import NOTICE
 from her2.trials.report import NAMES, as_json
 from her2.trials.run import Prediction, TrialResult
-from her2.trials.write import digest_of, write_outputs
+from her2.trials.write import PATIENTS, digest_of, write_outputs
 from her2.units import DAYS_PER_MONTH
 
 TITLES = {
@@ -130,8 +131,8 @@ def run_record(result: TrialResult, source: str) -> dict[str, Any]:
         "source": source,
         "seed": result.seed,
         "patients": result.patients,
-        "status": result.pool.status_counts,
-        "screened": result.pool.screened,
+        "status": result.status_counts,
+        "screened": result.screened,
         "failed_patients": list(result.failed),
         "digest": result.digest,
         "posterior_digest": digest_of(ENSEMBLE.read_bytes()),
@@ -144,21 +145,33 @@ def run_record(result: TrialResult, source: str) -> dict[str, Any]:
                 {"regimen": line.regimen, "rule": line.rule, "passed_over": list(line.passed_over)}
                 for line in plan
             ]
-            for plan in result.pool.plan.later
+            for plan in result.plan.later
         ],
+        "regimens": list(result.plan.names),
         "endpoints": {e: NAMES[e] for e in result.trial.endpoints.reported},
         "result": as_json(result),
         "notice": NOTICE,
     }
 
 
-def write_trial(result: TrialResult, folder: Path, source: str) -> None:
+def write_trial(result: TrialResult, folder: Path, source: str, *, store: ChunkStore | None = None) -> None:
     """Write pictures (SVG, PNG), tables (Parquet, CSV) and `run.json` into a folder, all or nothing.
+
+    Beside a store of the patients, which stays; where they are only there, `run.json` is all that is written.
 
     Raises
     ------
     her2.errors.OutputError
         If the folder cannot be written; nothing half-written is left.
     """
+    record = run_record(result, source)
+    if store is not None:
+        chunks = store.records()
+        record["store"] = {
+            "folder": PATIENTS, "key": store.key, "chunks": len(chunks), "bytes": sum(c.bytes for c in chunks),
+        }  # fmt: skip
+    if result.whole is None:
+        write_outputs(folder, {}, {}, record, beside_store=store is not None)
+        return
     tables = adam_tables(result.pool, result.data)
-    write_outputs(folder, tables, trial_figures(result, tables), run_record(result, source))
+    write_outputs(folder, tables, trial_figures(result, tables), record, beside_store=store is not None)

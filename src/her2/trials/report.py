@@ -126,7 +126,7 @@ def print_report(result: TrialResult, console: Console) -> None:
         console.print(table)
     _print_events(result, console)
     _print_split(result, console)
-    later = [line for plan in result.pool.plan.later for line in plan]
+    later = [line for plan in result.plan.later for line in plan]
     if later:
         passed = sorted({x for line in later for x in line.passed_over})
         rules = sorted({line.rule for line in later})

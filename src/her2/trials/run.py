@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from her2.errors import OutputError
 from her2.evidence.load import load_study
 from her2.evidence.schema import PublishedValue
+from her2.model import Model
 from her2.posterior import central_model, load_posterior, member_model
-from her2.trials.adverse import BaselineRow, adverse_events, baseline
+from her2.scale import LocalExecutor, active, fingerprint
+from her2.store import ChunkStore
+from her2.trials.adverse import BaselineRow
 from her2.trials.analyse import (
     RATES,
     Estimate,
@@ -26,20 +30,23 @@ from her2.trials.analyse import (
     TrialData,
     allocate,
     arm_statistics,
-    contrast_statistics,
     observe_arms,
     resample_trials,
 )
+from her2.trials.between import between_trial_sd
 from her2.trials.design import Trial
-from her2.trials.follow import Pool, simulate_pool
-from her2.trials.intervals import noise_variance, predictive_sample, twin_error
+from her2.trials.follow import Plan, Pool, simulate_pool
+from her2.trials.intervals import Kind, noise_variance, predictive_sample, twin_cox, twin_error
+from her2.trials.observed import Observed, observe_pool, observe_stage, read_pool, simulate_stage
+from her2.trials.tasks import PoolTask, simulate_pools
 from her2.trials.toxicity import EventRow
 
 Array = NDArray[np.float64]
-BETWEEN_TRIAL_SD = {"rate": 0.20, "median": 0.10, "hr": 0.05}
-"""Between-trial random effect: SD on the logit of a rate, the log of a median, the log of a hazard ratio (assumed: what
-is left between trials of the same regimen and line, science notes)."""
 PREDICTIVE_LEVEL = 0.90
+CHUNK = 16_384
+"""Patients per chunk of a store, unless said otherwise."""
+NULL_PATIENTS = 50_000
+"""Patients of the null model at most: its figures stand beside the prediction without an interval."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,14 @@ class Prediction:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """Everything `her2 trial` shows."""
+    """Everything `her2 trial` shows.
+
+    Attributes
+    ----------
+    plan : the trial made ready
+    screened, status_counts : patients simulated to find those of the trial, and how many by status
+    whole : all patients, and the trial in which each is randomised; None where they stayed in the store
+    """
 
     trial: Trial
     seed: int
@@ -85,14 +99,47 @@ class TrialResult:
     failed: tuple[int, ...]
     arms: tuple[dict[str, Prediction], ...]
     contrasts: dict[tuple[int, int], dict[str, Prediction]]
-    pool: Pool
-    data: TrialData
+    plan: Plan
+    screened: int
+    status_counts: dict[str, int]
+    whole: tuple[Pool, TrialData] | None
     replicates: Replicates | None
     adverse_events: tuple[tuple[EventRow, ...], ...]
     baseline: tuple[BaselineRow, ...]
     digest: str
     elapsed_s: float
     timing: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def pool(self) -> Pool:
+        """All patients.
+
+        Raises
+        ------
+        her2.errors.OutputError
+            If they stayed on the disk.
+        """
+        return self._in_memory[0]
+
+    @property
+    def data(self) -> TrialData:
+        """The trial in which each patient is randomised.
+
+        Raises
+        ------
+        her2.errors.OutputError
+            If the patients stayed on the disk.
+        """
+        return self._in_memory[1]
+
+    @property
+    def _in_memory(self) -> tuple[Pool, TrialData]:
+        if self.whole is None:
+            raise OutputError(
+                f"trial {self.trial.id}: its {self.patients} patients are in the store and not in memory; ask for them "
+                "with --tables, or read the Parquet files of the store"
+            )
+        return self.whole
 
 
 def simulate_trial(
@@ -105,6 +152,9 @@ def simulate_trial(
     seed: int = 1,
     jobs: int = 1,
     show_held_out: bool = False,
+    store: ChunkStore | None = None,
+    chunk: int = CHUNK,
+    in_memory: bool = True,
     on_progress: Callable[[str, float], None] | None = None,
 ) -> TrialResult:
     """Simulate a trial and compare it with the record.
@@ -115,16 +165,26 @@ def simulate_trial(
     trials : trials of the real size drawn for the intervals; 0 for none
     members : posterior members that carry the parameter uncertainty
     member_patients : virtual patients per member; default twice an arm of the real trial, 200 to 2,000
-    jobs : threads
+    jobs : threads; within `her2.scale.use` patients are spread over that executor instead
     show_held_out : whether figures marked as held out may be shown
+    store : where to keep the patients, chunk by chunk; what it holds already is not simulated again. Opened for
+        `store_identity` of the same trial and seed
+    chunk : patients per chunk
+    in_memory : with a store, whether to read all patients back for pictures and tables
     on_progress : called with the name of the stage and the share done, 0 to 1
+
+    Raises
+    ------
+    her2.errors.Her2Error
+        If the trial cannot be simulated, or the store not be written or read; what the store has, it keeps.
     """
     began = time.perf_counter()
     report = on_progress or (lambda stage, share: None)
     n_arms = len(trial.arms)
+    null_patients = min(max(200, patients // 2), NULL_PATIENTS)
     if member_patients is None:
         member_patients = min(max(2 * trial.population.size // n_arms, 200), 2000)
-    total = (patients + max(200, patients // 2)) * n_arms
+    total = (patients + null_patients) * n_arms
     if trials:
         total += (members + max(2, members // 4)) * member_patients * n_arms
     done = 0
@@ -141,27 +201,34 @@ def simulate_trial(
     clock = time.perf_counter()
     model = central_model()
     timing["build"] = time.perf_counter() - clock
-    clock = time.perf_counter()
-    pool = simulate_pool(model, trial, patients, seed, jobs=jobs, on_patients=progress("patients"))
-    timing["patients"] = time.perf_counter() - clock
-    data = observe_arms(pool, allocate(pool, seed), seed)
-    on_arm = [observe_arms(pool, np.full(pool.n, k), seed) for k in range(n_arms)]
-    clock = time.perf_counter()
-    null_pool = simulate_pool(
-        model,
-        trial,
-        max(200, patients // 2),
-        seed,
-        null_model=True,
-        jobs=jobs,
-        on_patients=progress("null model"),
-    )
-    null_arm = [observe_arms(null_pool, np.full(null_pool.n, k), seed) for k in range(n_arms)]
-    timing["null"] = time.perf_counter() - clock
+
+    def see(stage: str, n: int, name: str, *, null_model: bool) -> tuple[Observed, Pool | None]:
+        """Patients of a stage on every arm, from memory or from the store."""
+        nonlocal clock
+        clock = time.perf_counter()
+        tables, count = not null_model, progress(stage)
+        try:
+            if store is None:
+                pool = simulate_pool(
+                    model, trial, n, seed, null_model=null_model, jobs=jobs, on_patients=count
+                )
+                return observe_pool(pool, seed, tables=tables, show_held_out=show_held_out), pool
+            task = PoolTask.of(model, trial, n, seed, null_model=null_model)
+            simulate_stage(store, name, task, active() or LocalExecutor(jobs), chunk, count)
+            timing[f"{stage}, simulated"] = time.perf_counter() - clock
+            seen = observe_stage(store, name, task, tables=tables, show_held_out=show_held_out)
+            return seen, read_pool(store, name, task) if in_memory and not null_model else None
+        finally:
+            timing[stage] = time.perf_counter() - clock
+
+    seen, pool = see("patients", patients, "model", null_model=False)
+    seen_null, _ = see("null model", null_patients, "null", null_model=True)
+    whole = None if pool is None else (pool, observe_arms(pool, allocate(pool, seed), seed))
+    on_arm, null_arm = seen.on_arm, seen_null.on_arm
 
     h = hashlib.blake2b(digest_size=16)
-    for followed in (*pool.arms, *null_pool.arms):
-        h.update(followed.digest().encode())
+    for digest in (*seen.digests, *seen_null.digests):
+        h.update(digest.encode())
     for used_for in (trial.model_dump_json(), str((trials, seed))):
         h.update(used_for.encode())
     replicates: Replicates | None = None
@@ -174,20 +241,15 @@ def simulate_trial(
         posterior = load_posterior()
         used = min(members, posterior.n)
         chosen = np.linspace(0, posterior.n - 1, used).astype(int)
+        draws: list[tuple[Model, int, int | None]] = []
         for k, member in enumerate(chosen):
             own = seed + 104_729 * (k + 1)
-            m = member_model(int(member))
-            pools.append(
-                simulate_pool(m, trial, member_patients, own, jobs=jobs, on_patients=progress("parameters"))
-            )
-            if k < max(2, used // 4) and not any(h.lines for h in trial.entry_histories):
-                # with prior lines another noise seed would enrol other patients
-                noisy.append(
-                    simulate_pool(
-                        m, trial, member_patients, own, noise_seed=own + 1, jobs=jobs,
-                        on_patients=progress("noise"),
-                    )
-                )  # fmt: skip
+            draws.append((member_model(int(member)), own, None))
+        # with prior lines another noise seed would enrol other patients
+        if not any(h.lines for h in trial.entry_histories):
+            draws += [(m, own, own + 1) for m, own, _ in draws[: max(2, used // 4)]]
+        every = _simulate_members(trial, draws, member_patients, jobs, progress("parameters"))
+        pools, noisy = every[:used], every[used:]
         for p in (*pools, *noisy):
             for followed in p.arms:
                 h.update(followed.digest().encode())
@@ -210,7 +272,7 @@ def simulate_trial(
         null = arm_statistics(null_arm[k], k)
         row: dict[str, Prediction] = {}
         for e in reported:
-            kind = "rate" if e in RATES else "median"
+            kind: Kind = "rate" if e in RATES else "median"
             samples = replicates.arms[k][e] if replicates else None
             pair = (paired[0].arms[k][e], paired[1].arms[k][e]) if paired else None
             row[e] = _predict(
@@ -240,46 +302,73 @@ def simulate_trial(
                 central[e].value * _twin_error(on_arm, k, control, e),
             )  # fmt: skip
         contrast_results[(k, control)] = row
-    failed = sorted({int(i) for p in (pool, null_pool, *pools, *noisy) for i in p.failed})
+    failed = sorted(
+        {
+            int(i)
+            for ids in (seen.failed, seen_null.failed, *(p.failed for p in (*pools, *noisy)))
+            for i in ids
+        }
+    )
     return TrialResult(
         trial=trial,
         seed=seed,
-        patients=pool.n,
+        patients=seen.n,
         failed=tuple(failed),
         arms=tuple(arm_results),
         contrasts=contrast_results,
-        pool=pool,
-        data=data,
+        plan=seen.plan,
+        screened=seen.screened,
+        status_counts=seen.status_counts,
+        whole=whole,
         replicates=replicates,
-        adverse_events=adverse_events(pool, seed, show_held_out=show_held_out),
-        baseline=baseline(pool),
+        adverse_events=seen.adverse_events,
+        baseline=seen.baseline,
         digest=h.hexdigest(),
         elapsed_s=time.perf_counter() - began,
         timing=timing,
     )
 
 
-def _twin_contrast(on_arm: list[TrialData], experimental: int, control: int) -> dict[str, Estimate]:
+def store_identity(trial: Trial, seed: int) -> dict[str, object]:
+    """What the patients of a store rest on: those of another trial, seed, calibration or version are never joined."""
+    from her2 import __version__
+
+    values = sorted(central_model().values.items())
+    return {
+        "trial": trial.id,
+        "seed": seed,
+        "version": __version__,
+        "trial_file": trial.model_dump(mode="json", by_alias=True),
+        "parameters": hashlib.blake2b(repr(values).encode(), digest_size=16).hexdigest(),
+        "code_and_record": fingerprint(),
+    }
+
+
+def _simulate_members(
+    trial: Trial,
+    draws: list[tuple[Model, int, int | None]],
+    patients: int,
+    jobs: int,
+    on_patients: Callable[[int], None],
+) -> list[Pool]:
+    """Pools of several models, each with its seed and seed of the noise; all at once where an executor is in use."""
+    executor = active()
+    if executor is None:
+        return [
+            simulate_pool(m, trial, patients, own, noise_seed=noise, jobs=jobs, on_patients=on_patients)
+            for m, own, noise in draws
+        ]
+    tasks = [PoolTask.of(m, trial, patients, own, noise_seed=noise) for m, own, noise in draws]
+    return simulate_pools(tasks, executor, on_patients=on_patients)
+
+
+def _twin_contrast(on_arm: Sequence[TrialData], experimental: int, control: int) -> dict[str, Estimate]:
     """Hazard ratio between all patients on one arm and the same patients on another."""
-    joined = TrialData(
-        patient=np.concatenate([on_arm[experimental].patient, on_arm[control].patient]),
-        arm=np.concatenate([on_arm[experimental].arm, on_arm[control].arm]),
-        enrol_day=np.concatenate([on_arm[experimental].enrol_day, on_arm[control].enrol_day]),
-        lost_day=np.concatenate([on_arm[experimental].lost_day, on_arm[control].lost_day]),
-        times={
-            e: type(t)(
-                np.concatenate([t.time, on_arm[control].times[e].time]),
-                np.concatenate([t.event, on_arm[control].times[e].event]),
-                np.concatenate([t.reason, on_arm[control].times[e].reason]),
-            )
-            for e, t in on_arm[experimental].times.items()
-        },
-        rates={},
-    )
-    return contrast_statistics(joined, experimental, control)
+    fits = {e: twin_cox(tte, on_arm[control].times[e]) for e, tte in on_arm[experimental].times.items()}
+    return {e: Estimate(fit.hazard_ratio, fit.lower, fit.upper) for e, fit in fits.items()}
 
 
-def _twin_error(on_arm: list[TrialData], experimental: int, control: int, endpoint: str) -> float:
+def _twin_error(on_arm: Sequence[TrialData], experimental: int, control: int, endpoint: str) -> float:
     """Monte-Carlo standard error of a hazard ratio between twins, from ten disjoint batches of patients."""
     return twin_error(on_arm[experimental].times[endpoint], on_arm[control].times[endpoint])
 
@@ -287,7 +376,7 @@ def _twin_error(on_arm: list[TrialData], experimental: int, control: int, endpoi
 def _predict(
     central: Estimate,
     null: float,
-    kind: str,
+    kind: Kind,
     samples: Array | None,
     pair: tuple[Array, Array] | None,
     members: int,
@@ -309,7 +398,7 @@ def _predict(
     n_arm = trial.population.size / len(trial.arms)
     sample = predictive_sample(
         samples, kind, members, size=trial.population.size, n_arm=n_arm, pool=member_patients,
-        between=BETWEEN_TRIAL_SD[kind], seed=seed, pairing=pairing,
+        between=between_trial_sd(trial.study)[kind], seed=seed, pairing=pairing,
     )  # fmt: skip
     low, high = sample.limits(PREDICTIVE_LEVEL)
     if pair is None:

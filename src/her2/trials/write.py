@@ -7,7 +7,6 @@ rename: a reader never sees half a run, and a disk that fills up leaves what was
 from __future__ import annotations
 
 import errno
-import hashlib
 import io
 import json
 import math
@@ -20,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from her2.errors import OutputError
+from her2.store.files import digest_of as digest_of
+from her2.store.files import explain_failure
 from her2.trials.pictures.style import render_figure
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RECORD = "run.json"
+PATIENTS = "patients"
+"""Folder in a run's folder with the store of its patients, where they are kept chunk by chunk (`her2.store`)."""
+_SCRATCH = ".her2-"
 # left by file browsers, nobody's work
 _DEBRIS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
@@ -36,6 +40,8 @@ def write_outputs(
     tables: Mapping[str, pl.DataFrame],
     figures: Mapping[str, Figure],
     record: Mapping[str, Any],
+    *,
+    beside_store: bool = False,
 ) -> dict[str, str]:
     """Write Parquet and CSV of each table, SVG and PNG of each figure, and `run.json`.
 
@@ -47,6 +53,8 @@ def write_outputs(
     tables, figures : by file name without ending
     record : what `run.json` holds (inputs, versions, seed); the size and digest of every file are added to it
         under `files`. NaN and infinity become null.
+    beside_store : the folder holds the store of the patients, which stays. Files then take their places one by one,
+        the record last: until it is there, the folder is no finished run.
 
     Returns
     -------
@@ -71,6 +79,9 @@ def write_outputs(
 
     shown, target = str(folder), Path(os.path.abspath(folder))
     try:
+        if beside_store:
+            _put_beside(_check_target(target, shown, beside_store=True), contents)
+            return digests
         target = _check_target(target, shown)
         with _parents_of(target), _temporary_beside(target) as scratch:
             fresh = scratch / "new"
@@ -81,12 +92,18 @@ def write_outputs(
             _put_in_place(fresh, target, scratch)
             _sync_folder(target.parent)
     except OSError as error:
+        if beside_store:
+            raise OutputError(explain_failure(error, shown, "the patients are kept")) from error
         raise OutputError(_explain(error, shown, target, sum(map(len, contents.values())))) from error
     return digests
 
 
-def check_folder(folder: str | Path) -> None:
+def check_folder(folder: str | Path, *, beside_store: bool = False) -> None:
     """Refuse a folder that `write_outputs` could not write, before the work is done.
+
+    Parameters
+    ----------
+    beside_store : as for `write_outputs`; the folder is made
 
     Raises
     ------
@@ -95,19 +112,23 @@ def check_folder(folder: str | Path) -> None:
     """
     shown, target = str(folder), Path(os.path.abspath(folder))
     try:
-        target = _check_target(target, shown)
+        target = _check_target(target, shown, beside_store=beside_store)
+        if beside_store:
+            target.mkdir(parents=True, exist_ok=True)
+            with _temporary_in(target):
+                return
         above = target.parent
         while not above.exists():
             above = above.parent
         with _temporary_beside(above / target.name):
             pass
     except OSError as error:
-        raise OutputError(_explain(error, shown, target, 0)) from error
-
-
-def digest_of(content: bytes) -> str:
-    """BLAKE2b digest, 256 bit, as `b2sum -l 256` prints it."""
-    return hashlib.blake2b(content, digest_size=32).hexdigest()
+        text = (
+            explain_failure(error, shown, "nothing was lost")
+            if beside_store
+            else _explain(error, shown, target, 0)
+        )
+        raise OutputError(text) from error
 
 
 def _render(tables: Mapping[str, pl.DataFrame], figures: Mapping[str, Figure]) -> dict[str, bytes]:
@@ -143,7 +164,35 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _check_target(target: Path, shown: str) -> Path:
+def _put_beside(target: Path, contents: Mapping[str, bytes]) -> None:
+    """Files into a folder that stays; each appears whole, those of an earlier run that are not wanted any more go."""
+    old = _own_files(target)
+    with _temporary_in(target) as scratch:
+        for name, content in contents.items():
+            _write_file(scratch / name, content)
+        with suppress(FileNotFoundError):
+            (target / RECORD).unlink()
+        for name in sorted(contents, key=lambda n: n == RECORD):
+            os.replace(scratch / name, target / name)
+    for name in old - set(contents):
+        with suppress(FileNotFoundError):
+            (target / name).unlink()
+    _sync_folder(target)
+
+
+@contextmanager
+def _temporary_in(target: Path) -> Iterator[Path]:
+    """A folder in the target; those that a killed run left are removed."""
+    for left in target.glob(f"{_SCRATCH}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=target))
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _check_target(target: Path, shown: str, *, beside_store: bool = False) -> Path:
     """The folder itself, links followed; refuses a file, and whatever holds more than an earlier run."""
     if target.is_symlink():
         target = target.resolve()
@@ -151,11 +200,16 @@ def _check_target(target: Path, shown: str) -> Path:
         return target
     if not target.is_dir():
         raise OutputError(f"{shown}: is a file; expected a folder. Give another name, or remove the file.")
-    if Path.cwd().is_relative_to(target):
+    if not beside_store and (target / PATIENTS).is_dir():
+        raise OutputError(
+            f"{shown}: holds the patients of a run kept chunk by chunk ({PATIENTS}/), which is not replaced; continue "
+            "or check that run with --resume, or give another folder"
+        )
+    if not beside_store and Path.cwd().is_relative_to(target):
         raise OutputError(
             f"{shown}: is the current folder, or above it; give a new folder, such as {shown}/run."
         )
-    foreign = _foreign_files(target)
+    foreign = [n for n in _foreign_files(target) if not (beside_store and _may_stand_beside(n))]
     if foreign:
         more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
         raise OutputError(
@@ -165,17 +219,24 @@ def _check_target(target: Path, shown: str) -> Path:
     return target
 
 
+def _may_stand_beside(name: str) -> bool:
+    """Whether this belongs to a run with a store."""
+    return name == PATIENTS or name.startswith(_SCRATCH)
+
+
 def _foreign_files(target: Path) -> list[str]:
     """Names in the folder that are not files of an earlier run, by its record."""
     names = {p.name for p in target.iterdir()} - _DEBRIS
-    own: set[str] = set()
+    return sorted(names - _own_files(target))
+
+
+def _own_files(target: Path) -> set[str]:
+    """Files of an earlier run, by its record; none where there is no record, or not one of ours."""
     try:
         record = json.loads((target / RECORD).read_text(encoding="utf-8"))
-        own = {RECORD, *record["files"]}
+        return {RECORD, *record["files"]}
     except (OSError, ValueError, KeyError, TypeError):
-        # no record, or not one of ours: nothing here is known to be an earlier run's
-        pass
-    return sorted(names - own)
+        return set()
 
 
 @contextmanager

@@ -42,8 +42,8 @@ _WHEN = ("digest", "date", "prediction_digest")
 def make_forecast(
     source: str,
     *,
-    members: int = 24,
-    patients: int = 400,
+    members: int = 32,
+    patients: int = 256,
     trials: int = FEWEST_TRIALS,
     seed: int = 1,
     jobs: int = 1,
@@ -94,6 +94,7 @@ def freeze(trial: Trial, prediction: TrialPrediction, settings: Mapping[str, int
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "settings": dict(settings),
         "posterior_digest": digest_of(ENSEMBLE.read_bytes()),
+        "between_trial_sd": dict(prediction.between),
         "agents": _agents(trial),
         "user_record": _user_record(),
         "design": {

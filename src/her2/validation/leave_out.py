@@ -1,13 +1,12 @@
-"""Leave one trial out: what the ensemble would predict had it not been fitted to a trial's own figures.
+"""Leave one trial out: what the posterior would predict had it not been fitted to a trial's own figures.
 
-The members are weighted with the inverse of the likelihood of the trial's fitted figures (importance sampling, weights
-cut off as in Ionides 2008). The effective number of members says how far that carries; where it is too small, the
-figures are taken out by an update of the ensemble instead: the Kalman update with the errors' variance counted
-negative, exact for linear models with normal errors, approximate here.
+Calibration stores what every member predicts of every figure it was fitted to, to first order about the mode
+(`data/posterior/predictions.tsv`, see `parse_predictions`). From that and the members' parameters the derivatives come
+back exactly, and with them the posterior without any set of figures: mode and covariance of the same least-squares
+problem with these figures left away. It is the fit of a linear model, not a new calibration.
 
-The likelihood needs every member's prediction of every fitted figure. Calibration stores them as
-`data/posterior/predictions.tsv` (see `parse_predictions`); without that file the predictions of the members simulated
-in the present run stand in.
+Every prediction of the trial then moves with its fitted figures: given these figures, taking their likelihood away
+leaves what the members say of anything else unchanged, so that a statistic follows its regression on them.
 """
 
 from __future__ import annotations
@@ -15,29 +14,28 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from her2.errors import RecordError
-from her2.evidence.load import DATA, load_parameters
+from her2.evidence.load import DATA, load_parameters, read_yaml
 from her2.evidence.priors import to_coordinate
-from her2.posterior import load_posterior
-from her2.trials.intervals import Predictive, to_scale
+from her2.posterior import PROVENANCE, load_posterior
+from her2.trials.intervals import Predictive
 from her2.validation.pairs import Figure
 from her2.validation.predict import StatKey, TrialPrediction
 
 Array = NDArray[np.float64]
 PREDICTIONS = DATA / "posterior" / "predictions.tsv"
-ENOUGH = 5.0
-"""Effective members from which the weights are used; below, the ensemble is updated."""
 _ROWS = ("trial", "value", "error")
-LARGEST_SHARE = 0.9
-"""Largest part of the errors' variance that the members' own variance may make up along a direction in an update."""
-PRIOR_SQUARE = 1.5
-"""Factor by which the mean square of a parameter's coordinate may exceed the prior's, or its own, in an update."""
-RESOLVED = 0.5
-"""Part of the figures' information that must be taken out for the trial to count as left out."""
+LARGEST_CURVATURE = 0.05
+"""Largest root mean square by which stored predictions may miss a linear function of the parameters, in errors."""
+LARGEST_STEP = 2.0
+"""Longest move of the mode, in prior standard deviations, over which a model to first order is trusted."""
+_SMALLEST = 1e-9
+"""Directions of the figures with a smaller share of the largest variance carry no information."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +56,103 @@ class StoredPredictions:
     errors: Array
     predictions: Array
 
+    def of(self, trial: str, study: str) -> list[int]:
+        """Positions of the figures of a trial file, or of the study it is of."""
+        return [
+            k
+            for k, (figure, name) in enumerate(zip(self.figures, self.trials, strict=True))
+            if name == trial or (study and figure.startswith(f"{study}."))
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class LinearPosterior:
+    """The posterior to first order about its mode, in standard normal coordinates of the priors.
+
+    Attributes
+    ----------
+    stored : figures with values, errors and the members' predictions
+    centre : (targets,) predictions at the mode
+    slopes : (targets, parameters) derivatives
+    factor : on the errors in the spread of the members (Birge ratio); the mode was found without it
+    """
+
+    stored: StoredPredictions
+    centre: Array
+    slopes: Array
+    factor: float
+
+    def covariance(self, without: Sequence[int] = (), factor: float | None = None) -> Array:
+        """Of the parameters, (parameters, parameters), with some figures left away."""
+        kept = np.ones(self.centre.size, dtype=bool)
+        kept[list(without)] = False
+        scaled = self.slopes[kept] / (
+            self.stored.errors[kept, None] * (self.factor if factor is None else factor)
+        )
+        return np.asarray(np.linalg.inv(np.eye(self.slopes.shape[1]) + scaled.T @ scaled))
+
+    @property
+    def determined(self) -> float:
+        """Degrees of freedom that the fit took from the figures: the trace of its hat matrix."""
+        scaled = self.slopes / (self.stored.errors[:, None] * self.factor)
+        return float(np.trace(scaled @ self.covariance() @ scaled.T))
+
+    def leave(self, mine: Sequence[int]) -> Left:
+        """The posterior of some figures, with and without having been fitted to them."""
+        own = self.slopes[list(mine)]
+        residual = self.stored.values[list(mine)] - self.centre[list(mine)]
+        # at the mode the pull of these figures balances all others and the prior: without it, one Newton step
+        pull = own.T @ (residual / self.stored.errors[list(mine)] ** 2)
+        step = -self.covariance(mine, 1.0) @ pull
+        return Left(
+            centre=self.centre[list(mine)],
+            shift=own @ step,
+            step=float(np.linalg.norm(step)),
+            before=own @ self.covariance() @ own.T,
+            after=own @ self.covariance(mine) @ own.T,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Left:
+    """Figures of a trial under the posterior, and under the one that was not fitted to them.
+
+    Attributes
+    ----------
+    centre, shift : (figures,) at the mode, and how far the mode moves
+    step : length of the mode's move, in prior standard deviations of the parameters
+    before, after : (figures, figures) covariance from the parameters
+    """
+
+    centre: Array
+    shift: Array
+    step: float
+    before: Array
+    after: Array
+
+    def moves(self, g: Array) -> Array:
+        """How far members move that predict g of the figures: both (members, figures).
+
+        The map between normal distributions that moves members least.
+        """
+        root, inverse = _roots(self.before)
+        stretch = inverse @ _roots(root @ self.after @ root)[0] @ inverse
+        dev = g - self.centre
+        return np.asarray(self.shift + dev @ stretch - dev)
+
+    def whitened(self, x: Array) -> Array:
+        """Deviations of the figures, (members, figures), as independent coordinates of unit variance."""
+        return np.asarray(x @ _roots(self.before)[1])
+
+
+def _roots(matrix: Array) -> tuple[Array, Array]:
+    """Symmetric square root of a covariance and its inverse on the directions that vary."""
+    values, vectors = np.linalg.eigh(0.5 * (matrix + matrix.T))
+    keep = values > _SMALLEST * max(float(values.max()), 0.0)
+    root = np.where(keep, np.sqrt(np.maximum(values, 0.0)), 0.0)
+    inverse = np.divide(1.0, root, out=np.zeros_like(root), where=root > 0)
+    return (vectors * root) @ vectors.T, (vectors * inverse) @ vectors.T
+
 
 @dataclass(frozen=True, eq=False)
 class LeftOut:
@@ -65,174 +160,73 @@ class LeftOut:
 
     Attributes
     ----------
-    method : `none needed`, `weights`, or `update` where the weights leave too few members
-    effective_members : of the weights; all members where none is needed
+    method : `none needed`, `linear`, or `not possible`
     figures : fitted figures taken out
-    source : of the members' predictions
-    part : of the figures' information that was taken out; less than 1 where more would push members beyond the prior
     """
 
     statistics: dict[StatKey, Predictive]
-    method: str
-    effective_members: float
+    method: Literal["none needed", "linear", "not possible"]
     figures: int
-    source: str
-    part: float = 1.0
 
     @property
     def is_resolved(self) -> bool:
-        """Whether enough was taken out to speak of a trial left out."""
-        return self.part >= RESOLVED
+        """Whether the predictions are those without the trial."""
+        return self.method != "not possible"
 
 
 def leave_out(
-    predicted: TrialPrediction, figures: Sequence[Figure], stored: StoredPredictions | None
+    predicted: TrialPrediction, figures: Sequence[Figure], posterior: LinearPosterior | None
 ) -> LeftOut:
     """Predictions of a trial as if none of its own figures had been fitted.
 
     Parameters
     ----------
-    figures : of the trial; those with the role `fit` are taken out
-    stored : the members' predictions; None to use those of the present run
+    figures : of the trial; those with the role `fit` tell which statistic a stored figure is
+    posterior : None where calibration did not store one
     """
-    fitted = [f for f in figures if f.role == "fit" and not f.key.subgroup]
-    g, d, r, source = _evidence(predicted, fitted, stored)
-    if not d.size:
-        n = float(len(predicted.members))
-        return LeftOut(dict(predicted.statistics), "none needed", n, 0, source)
-    weights = inverse_weights(0.5 * np.sum(((g - d) / r) ** 2, axis=1))
-    effective = effective_size(weights)
-    if effective >= ENOUGH:
-        changed = {k: reweighted(p, weights) for k, p in predicted.statistics.items()}
-        return LeftOut(changed, "weights", effective, d.size, source)
-    update, part = guarded_removal(g, d, r, coordinates(predicted.members))
-    changed = {k: _updated(p, update) for k, p in predicted.statistics.items()}
-    return LeftOut(changed, "update", effective, d.size, source, part)
+    statistics = dict(predicted.statistics)
+    if posterior is None:
+        own = sum(f.role == "fit" for f in figures)
+        return LeftOut(statistics, "not possible" if own else "none needed", own)
+    mine = posterior.stored.of(predicted.trial.id, predicted.trial.study or "")
+    if not mine:
+        return LeftOut(statistics, "none needed", 0)
+    left = posterior.leave(mine)
+    if left.step > LARGEST_STEP:
+        return LeftOut(statistics, "not possible", len(mine))
+    g = posterior.stored.predictions[np.ix_(predicted.members, mine)]
+    moves = left.moves(g)
+    names = [posterior.stored.figures[k] for k in mine]
+    place = {f.key: names.index(f.id) for f in figures if f.id in names}
+    changed = {
+        key: moved(p, moves[:, place[key]] if key in place else follow(p, left, g, moves))
+        for key, p in statistics.items()
+    }
+    return LeftOut(changed, "linear", len(mine))
 
 
-def _evidence(
-    predicted: TrialPrediction, fitted: Sequence[Figure], stored: StoredPredictions | None
-) -> tuple[Array, Array, Array, str]:
-    """Predictions (members, figures), values and errors (figures,) of the trial's fitted figures."""
-    if stored is not None:
-        study = f"{predicted.trial.study}."
-        mine = [
-            k
-            for k, (figure, trial) in enumerate(zip(stored.figures, stored.trials, strict=True))
-            if trial == predicted.trial.id or figure.startswith(study)
-        ]
-        rows = [m for m in predicted.members if m < stored.predictions.shape[0]]
-        if len(rows) == len(predicted.members):
-            g = stored.predictions[np.ix_(rows, mine)]
-            return g, stored.values[mine], stored.errors[mine], "stored predictions of the members"
-    columns, values, errors = [], [], []
-    for f in fitted:
-        p = predicted.statistics.get(f.key)
-        if p is None or np.isnan(p.means).any():
-            continue
-        columns.append(_clean_means(p))
-        values.append(float(to_scale(np.array([f.value]), p.kind, 0.5 / predicted.trial.population.size)[0]))
-        errors.append(math.sqrt(p.v_within + p.v_between))
-    g = np.array(columns).T if columns else np.empty((len(predicted.members), 0))
-    return g, np.array(values), np.array(errors), "predictions of this run's members, approximate"
+def follow(p: Predictive, left: Left, g: Array, moves: Array) -> Array:
+    """How far a statistic's members move that was not fitted itself: (members,).
 
-
-def inverse_weights(loss: Array) -> Array:
-    """Weights (members,) in proportion to exp(loss), none above the mean times the root of their number; sum 1.
+    Its regression on the trial's figures, shrunk by what chance among few members and finite pools may add.
 
     Parameters
     ----------
-    loss : (members,) minus log likelihood of what is taken out
+    g, moves : (members, figures) predictions of the figures, and how far they move
     """
-    w = np.exp(loss - loss.max())
-    w = np.minimum(w, w.mean() * math.sqrt(w.size))
-    return np.asarray(w / w.sum())
+    total = float(p.means.var(ddof=1))
+    if not math.isfinite(total) or total <= 0.0 or p.v_parameters <= 0.0:
+        return np.zeros(g.shape[0])
+    u = left.whitened(g - g.mean(axis=0))
+    # in whitened coordinates each figure may carry its share of the parameters' variance
+    ridge = u.shape[1] * total / p.v_parameters
+    weights = np.linalg.solve(u.T @ u + ridge * np.eye(u.shape[1]), u.T @ (p.means - p.means.mean()))
+    return np.asarray(left.whitened(moves) @ weights)
 
 
-def effective_size(weights: Array) -> float:
-    """Effective number of members, 1 / sum of squared weights: all if equal, one if one carries all."""
-    return float(1.0 / np.sum(weights**2))
-
-
-def reweighted(p: Predictive, weights: Array) -> Predictive:
-    """The sample drawn anew, evenly spaced, with each member's weight shared by its trials."""
-    # in the order of members and values, so that every member is drawn from its whole range
-    order = np.lexsort((p.values, p.member))
-    counts = np.bincount(p.member, minlength=weights.size)
-    each = (weights / np.maximum(counts, 1))[p.member[order]]
-    edges = np.cumsum(each) / each.sum()
-    pick = np.searchsorted(edges, (np.arange(each.size) + 0.5) / each.size)
-    pick = order[np.minimum(pick, each.size - 1)]
-    return replace(p, values=p.values[pick], member=p.member[pick])
-
-
-@dataclass(frozen=True, eq=False)
-class Update:
-    """A linear change of the members: the same for every quantity they carry.
-
-    Attributes
-    ----------
-    shift : (members,) weights of the deviations in the change of the mean
-    matrix : (members, members) from old to new deviations
-    """
-
-    shift: Array
-    matrix: Array
-
-    def apply(self, y: Array) -> Array:
-        """A quantity of the members, (members,), after the update."""
-        dev = y - y.mean()
-        return np.asarray(y.mean() + float(dev @ self.shift) + dev @ self.matrix)
-
-
-def removal(g: Array, d: Array, r: Array, part: float = 1.0) -> Update:
-    """The update that takes figures out of the fit.
-
-    The ensemble transform of a Kalman update with the errors' variance counted negative. With G the members' deviations
-    of the figures in units of their errors, G'G / (n - 1) = U diag(l) U': deviations grow by 1 / sqrt(1 - l) along each
-    direction, and the mean moves away from the figures accordingly. l is cut off at `LARGEST_SHARE`: a direction
-    that the figures pinned down more than that stays partly pinned.
-
-    Parameters
-    ----------
-    g : (members, figures) predictions
-    d, r : (figures,) published values and standard deviations of their errors
-    part : of the figures' information that is taken out, 0 to 1
-    """
-    n = g.shape[0]
-    scaled = math.sqrt(part) * (g - g.mean(axis=0)) / r
-    found, u = np.linalg.eigh(scaled @ scaled.T / (n - 1))
-    share = np.clip(found, 0.0, LARGEST_SHARE)
-    pull = (scaled @ (math.sqrt(part) * (g.mean(axis=0) - d) / r)) @ u / (n - 1)
-    # where l is cut off, the errors count as that much larger for the mean, too
-    pull *= share / np.maximum(found, share + 1e-300)
-    return Update(u @ (pull / (1.0 - share)), (u / np.sqrt(1.0 - share)) @ u.T)
-
-
-def guarded_removal(g: Array, d: Array, r: Array, z: Array) -> tuple[Update, float]:
-    """As much of the removal as keeps every parameter within its prior, and that part, 0 to 1.
-
-    Without figures a parameter falls back on its prior, not further: its mean square in units of the prior's SD must
-    not rise above `PRIOR_SQUARE` times 1, or times what it is already. What would go beyond is misfit of the model or
-    chance among few members, not information.
-
-    Parameters
-    ----------
-    z : (members, parameters) standard normal coordinates of the priors
-    """
-    allowed = PRIOR_SQUARE * np.maximum(np.mean(z**2, axis=0), 1.0)
-
-    def is_within(update: Update) -> bool:
-        moved = np.array([update.apply(column) for column in z.T])
-        return bool(np.all(np.mean(moved**2, axis=1) <= allowed))
-
-    low, high = 0.0, 1.0
-    if is_within(removal(g, d, r)):
-        return removal(g, d, r), 1.0
-    for _ in range(20):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if is_within(removal(g, d, r, middle)) else (low, middle)
-    return removal(g, d, r, low), low
+def moved(p: Predictive, by: Array) -> Predictive:
+    """The sample with every member moved, (members,), on the working scale."""
+    return replace(p, values=p.values + by[p.member], means=p.means + by)
 
 
 def coordinates(members: Sequence[int]) -> Array:
@@ -242,26 +236,50 @@ def coordinates(members: Sequence[int]) -> Array:
     return np.array([[to_coordinate(parameters[name], v) for name, v in row.items()] for row in rows])
 
 
-def _updated(p: Predictive, update: Update) -> Predictive:
-    if np.isnan(p.means).any():
-        return p
-    clean = _clean_means(p)
-    shift = update.apply(clean) - clean
-    return replace(p, values=p.values + shift[p.member])
+def linear_posterior(stored: StoredPredictions, z: Array, factor: float = 1.0) -> LinearPosterior | None:
+    """Derivatives of stored predictions; None where these are no linear function of the parameters.
+
+    Parameters
+    ----------
+    z : (members, parameters) coordinates, their mean being the mode
+    factor : on the errors in the spread of the members
+    """
+    g = stored.predictions
+    if g.shape[0] != z.shape[0]:
+        return None
+    dz, dg = z - z.mean(axis=0), g - g.mean(axis=0)
+    solved, _, rank, _ = np.linalg.lstsq(dz, dg, rcond=None)
+    if rank < z.shape[1]:
+        return None
+    curvature = float(np.sqrt(np.mean(((dg - dz @ solved) / stored.errors) ** 2)))
+    if curvature > LARGEST_CURVATURE:
+        return None
+    return LinearPosterior(stored, g.mean(axis=0), np.asarray(solved.T), factor)
 
 
-def _clean_means(p: Predictive) -> Array:
-    """The members' means without what their pools' finite size adds to their spread, as in the sample itself."""
-    spread = float(p.means.var(ddof=1))
-    centre = p.means.mean()
-    return centre + math.sqrt(p.v_parameters / spread) * (p.means - centre) if spread > 0 else p.means
-
-
-def load_predictions() -> StoredPredictions | None:
-    """The shipped posterior's predictions; None where calibration did not store any."""
+def load_linear_posterior() -> LinearPosterior | None:
+    """The shipped posterior to first order; None where calibration stored no such predictions of its members."""
     if not PREDICTIONS.exists():
         return None
-    return parse_predictions(PREDICTIONS.read_text(encoding="utf-8"), f"posterior/{PREDICTIONS.name}")
+    stored = parse_predictions(PREDICTIONS.read_text(encoding="utf-8"), f"posterior/{PREDICTIONS.name}")
+    return linear_posterior(stored, coordinates(range(load_posterior().n)), error_factor())
+
+
+def error_factor() -> float:
+    """Factor on the figures' errors in the spread of the members; 1 where calibration used none.
+
+    Raises
+    ------
+    her2.errors.RecordError
+        If the provenance of the posterior holds something else than a positive number.
+    """
+    provenance = read_yaml(PROVENANCE) if PROVENANCE.exists() else {}
+    factor = provenance.get("birge_ratio", 1.0) if isinstance(provenance, dict) else 1.0
+    if not isinstance(factor, int | float) or not 0.0 < factor < math.inf:
+        raise RecordError(
+            f"posterior/{PROVENANCE.name}, birge_ratio: expected a positive number, got {factor!r}"
+        )
+    return float(factor)
 
 
 def parse_predictions(text: str, where: str) -> StoredPredictions:

@@ -33,6 +33,25 @@ def default_log() -> Path:
     return (docs if docs.is_dir() else Path()) / "validation_runs.tsv"
 
 
+def read_log(path: Path) -> tuple[dict[str, str], ...]:
+    """Runs logged so far, oldest first; none where there is no log.
+
+    Raises
+    ------
+    her2.errors.OutputError
+        If the file cannot be read, or is no such log.
+    """
+    if not path.exists():
+        return ()
+    try:
+        rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line]
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be read ({error.strerror}); give another file to --log") from error
+    if rows and rows[0][:3] != list(HEAD[:3]):
+        raise OutputError(f"{path}: is no log of validation runs; give another file to --log")
+    return tuple(dict(zip(rows[0], row, strict=False)) for row in rows[1:])
+
+
 def check_log(path: Path) -> None:
     """Refuse a held-out run that could not be logged, before it is made.
 

@@ -43,6 +43,8 @@ _TICKS = {
 _TITLES = {"hr": "Hazard ratios", "median": "Medians, months", "rate": "Rates"}
 _LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 _GROUP_NAMES = {"fit": "fitted", "held_out": "held out", "context": "not used"}
+_MARKS = {"fit": ("D", ARM_COLOURS[1]), "held_out": ("s", ARM_COLOURS[2]), "context": ("o", MUTED)}
+"""Shape and colour of a published figure by its role."""
 _COLUMNS = 3
 
 
@@ -58,14 +60,14 @@ def draw_all(validation: Validation) -> dict[str, Figure]:
     if items:
         left_out = [c for t in validation.trials if t.left_out.is_resolved for c in t.compared_left_out]
         figures["calibration"] = draw_calibration(items, left_out, run)
-    with_curves = [t for t in validation.trials if t.prediction.curves]
+    with_curves = [t for t in validation.trials if t.prediction.curves and t.compared]
     if with_curves:
         figures["kaplan_meier_grid"] = draw_curve_grid(with_curves, run)
     return figures
 
 
 def draw_validation_forest(items: Sequence[Compared], kind: str, run: RunKey | None = None) -> Figure:
-    """One row per figure: predicted median with its 50 % and 90 % interval, the published figure as a diamond.
+    """One row per figure: predicted median with its 50 % and 90 % interval, the published figure by role as a mark.
 
     Parameters
     ----------
@@ -74,7 +76,8 @@ def draw_validation_forest(items: Sequence[Compared], kind: str, run: RunKey | N
     """
     title = f"{_TITLES[kind]}: predicted and published"
     subtitle = (
-        "Bar: 90 % predictive interval, thick: 50 %. Diamond: published, filled if inside the 90 % interval"
+        "Bar: 90 % predictive interval, thick: 50 %. Mark: published, filled if inside the 90 % interval; "
+        "diamond: fitted, square: held out, circle: not used"
     )
     n = len(items)
     top, bottom, left, right = title_height(title, subtitle) + 0.15, 0.75, 3.3, 6.3
@@ -235,10 +238,10 @@ def _draw_row(panel: Axes, y: float, c: Compared, limits: tuple[float, float]) -
             [cut(low), cut(high)], [y, y], color=colour, linewidth=width, solid_capstyle="butt", zorder=2
         )
     panel.plot([cut(c.predicted.median)], [y], marker="|", markersize=8, color=INK, zorder=3)
-    is_in = c.inside(0.9)
+    shape, mark = _MARKS[c.figure.role]
     panel.scatter(
-        [cut(c.figure.value)], [y], marker="D", s=20, zorder=4, linewidths=1.2, clip_on=False,
-        facecolor=ARM_COLOURS[1] if is_in else "white", edgecolor=ARM_COLOURS[1],
+        [cut(c.figure.value)], [y], marker=shape, s=20, zorder=4, linewidths=1.2, clip_on=False,
+        facecolor=mark if c.inside(0.9) else "white", edgecolor=mark,
     )  # fmt: skip
 
 

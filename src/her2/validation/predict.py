@@ -7,21 +7,22 @@ baseline without interplay of the drugs.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from her2.errors import RecordError, unknown
+from her2.model import Model
 from her2.posterior import load_posterior, member_model
 from her2.survival import kaplan_meier
 from her2.trials.analyse import Replicates, TrialData, observe_arms, resample_trials
+from her2.trials.between import between_trial_sd
 from her2.trials.design import RESPONSE_SETTINGS, SUBGROUPS, Trial, load_regimen
 from her2.trials.endpoints import member as member_of
-from her2.trials.follow import Pool, simulate_pool
+from her2.trials.follow import Plan, Pool, prepare_trial, simulate_pool
 from her2.trials.intervals import Kind, Predictive, kind_of, predictive_sample, twin_cox, twin_error
-from her2.trials.run import BETWEEN_TRIAL_SD
 from her2.units import DAYS_PER_MONTH
 
 Array = NDArray[np.float64]
@@ -30,6 +31,8 @@ LEVELS = (0.5, 0.8, 0.9)
 NOT, HAD, AFTER = "not ", "had ", "after "
 SMALLEST_SUBGROUP = 20
 """Patients of a member's pool below which a subgroup is not predicted."""
+SUBGROUP_FACTOR = 3
+"""So many times the patients per member where a subgroup is asked for, so that it holds enough of them."""
 _GRID = 121
 
 
@@ -83,6 +86,33 @@ class PredictedCurve:
 
 
 @dataclass(frozen=True, eq=False)
+class Members:
+    """Members of the posterior, their models built once for all trials.
+
+    Attributes
+    ----------
+    numbers : their rows in the ensemble
+    places : position of each among the members of the run, which keys its patients
+    """
+
+    numbers: tuple[int, ...]
+    models: tuple[Model, ...]
+    places: tuple[int, ...]
+
+    def every(self, step: int) -> Members:
+        """Every so-manieth of them, with the same patients."""
+        return Members(self.numbers[::step], self.models[::step], self.places[::step])
+
+
+def load_members(n: int) -> Members:
+    """Members evenly spaced in the ensemble, at most all of it."""
+    posterior = load_posterior()
+    used = min(n, posterior.n)
+    numbers = tuple(int(m) for m in np.linspace(0, posterior.n - 1, used).astype(int))
+    return Members(numbers, tuple(member_model(m) for m in numbers), tuple(range(used)))
+
+
+@dataclass(frozen=True, eq=False)
 class TrialPrediction:
     """Everything predicted of one trial.
 
@@ -91,6 +121,8 @@ class TrialPrediction:
     statistics : of the model
     null : of the null model; empty if it was not run
     members : posterior members behind it
+    null_members : posterior members behind the null model's
+    between : SD of the between-trial effect by kind of statistic
     patients : virtual patients per member, each on every arm
     n_trials : simulated trials of the real size
     missing : endpoints of the trial file, and subgroups asked for, that the engine did not give, each with the reason
@@ -103,6 +135,8 @@ class TrialPrediction:
     null: dict[StatKey, Predictive]
     curves: tuple[PredictedCurve, ...]
     members: tuple[int, ...]
+    null_members: tuple[int, ...]
+    between: Mapping[Kind, float]
     patients: int
     n_trials: int
     missing: tuple[str, ...]
@@ -113,14 +147,15 @@ class TrialPrediction:
 def predict_trial(
     trial: Trial,
     *,
-    members: int = 24,
-    patients: int = 300,
+    members: int | Members = 32,
+    patients: int = 128,
     trials: int = 1000,
     seed: int = 1,
     jobs: int = 1,
     null: bool = True,
     curves: bool = True,
     subgroups: Sequence[str] = (),
+    between: Mapping[Kind, float] | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> TrialPrediction:
     """Predict the statistics of a trial at its real size, allocation and follow-up.
@@ -128,11 +163,13 @@ def predict_trial(
     Parameters
     ----------
     members : posterior members, evenly spaced in the ensemble, that carry the parameter uncertainty
-    patients : virtual patients per member, each followed on every arm
+    patients : virtual patients per member, each followed on every arm; `SUBGROUP_FACTOR` times as many where a
+        subgroup by a marker is asked for. The engine takes patients in blocks of 64: multiples of that cost least
     trials : trials of the real size, drawn from the members' pools in turn
-    null : whether to predict with the null model as well, by the same procedure
+    null : whether to predict with the null model as well, by the same procedure, with every other member
     curves : whether to keep the curves of the primary time endpoint
     subgroups : predicted besides all patients, as in `StatKey`
+    between : SD of the between-trial effect by kind of statistic; default that of `trials.between` without the trial
     on_progress : called with the share done, 0 to 1
 
     Raises
@@ -142,14 +179,17 @@ def predict_trial(
     ValueError
         If there are fewer trials than members, or fewer than two members.
     """
-    posterior = load_posterior()
-    used = min(members, posterior.n)
+    group = load_members(members) if isinstance(members, int) else members
+    used = len(group.numbers)
     if used < 2 or trials < used:
         raise ValueError(f"expected two members or more and at least as many trials, got {used} and {trials}")
     for name in subgroups:
         check_subgroup(name)
-    chosen = tuple(int(m) for m in np.linspace(0, posterior.n - 1, used).astype(int))
-    total = used * patients * len(trial.arms) * (2 if null else 1)
+    if any(not is_history(name) for name in subgroups):
+        patients *= SUBGROUP_FACTOR
+    null_group = group.every(2) if used > 3 else group
+    spread = between_trial_sd(trial.study) if between is None else between
+    total = (used + (len(null_group.numbers) if null else 0)) * patients * len(trial.arms)
     done = 0
 
     def count(k: int) -> None:
@@ -158,13 +198,14 @@ def predict_trial(
         if on_progress is not None:
             on_progress(min(done / total, 1.0))
 
-    def pools_of(design: Trial, *, null_model: bool) -> list[Pool]:
+    def pools_of(design: Trial, plan: Plan, *, null_model: bool) -> list[Pool]:
         made = []
-        for k, m in enumerate(chosen):
-            own = seed + 104_729 * (k + 1)
+        mine = null_group if null_model else group
+        for place, model in zip(mine.places, mine.models, strict=True):
             pool = simulate_pool(
-                member_model(m), design, patients, own, null_model=null_model, jobs=jobs, on_patients=count
-            )
+                model, design, patients, seed + 104_729 * (place + 1), null_model=null_model, jobs=jobs,
+                on_patients=count, plan=plan,
+            )  # fmt: skip
             for followed in pool.arms:
                 h.update(followed.digest().encode())
             made.append(pool)
@@ -173,37 +214,41 @@ def predict_trial(
 
     every: list[Pool] = []
     h = hashlib.blake2b(digest_size=16)
-    h.update(
-        f"{trial.model_dump_json()} {chosen} {patients} {trials} {seed} {null} {sorted(subgroups)}".encode()
-    )
-    pools = pools_of(trial, null_model=False)
-    null_pools = pools_of(trial, null_model=True) if null else []
-    statistics, missing = _statistics(pools, trials, seed, "")
-    null_statistics = _statistics(null_pools, trials, seed, "")[0] if null else {}
+    settings = (group.numbers, patients, trials, seed, null, sorted(subgroups), sorted(spread.items()))
+    h.update(f"{trial.model_dump_json()} {settings}".encode())
+    plan = prepare_trial(group.models[0], trial)
+    pools = pools_of(trial, plan, null_model=False)
+    null_pools = pools_of(trial, plan, null_model=True) if null else []
+    draw = Draw(trials, seed, spread)
+    statistics, missing = _statistics(pools, draw, "")
+    null_statistics = _statistics(null_pools, draw, "")[0] if null else {}
     for name in dict.fromkeys(subgroups):
         part, share = split_histories(trial, name)
         if part is not None and share > 0:
             # other prior lines make other patients: they are drawn for themselves
-            statistics.update(_statistics(pools_of(part, null_model=False), trials, seed, name, share)[0])
+            its = prepare_trial(group.models[0], part)
+            statistics.update(_statistics(pools_of(part, its, null_model=False), draw, name, share)[0])
             if null:
-                mine = pools_of(part, null_model=True)
-                null_statistics.update(_statistics(mine, trials, seed, name, share)[0])
+                mine = pools_of(part, its, null_model=True)
+                null_statistics.update(_statistics(mine, draw, name, share)[0])
             continue
         inside = [] if part is not None else [_only(p, name) for p in pools]
         if not inside or min(p.n for p in inside) < SMALLEST_SUBGROUP:
             missing.append(f"subgroup {name}: fewer than {SMALLEST_SUBGROUP} patients in a member's pool")
             continue
         share = sum(p.n for p in inside) / sum(p.n for p in pools)
-        statistics.update(_statistics(inside, trials, seed, name, share)[0])
+        statistics.update(_statistics(inside, draw, name, share)[0])
         inside = [_only(p, name) for p in null_pools]
         if inside and min(p.n for p in inside) >= SMALLEST_SUBGROUP:
-            null_statistics.update(_statistics(inside, trials, seed, name, share)[0])
+            null_statistics.update(_statistics(inside, draw, name, share)[0])
     return TrialPrediction(
         trial=trial,
         statistics=statistics,
         null=null_statistics,
         curves=_curves(pools, seed) if curves else (),
-        members=chosen,
+        members=group.numbers,
+        null_members=null_group.numbers if null else (),
+        between=spread,
         patients=patients,
         n_trials=trials,
         missing=tuple(missing),
@@ -234,8 +279,13 @@ def check_subgroup(name: str) -> None:
     her2.errors.UnknownNameError
     """
     plain = name.removeprefix(NOT)
-    if plain not in SUBGROUPS and not plain.startswith((HAD, AFTER)):
+    if plain not in SUBGROUPS and not is_history(name):
         raise unknown("subgroup", plain, SUBGROUPS)
+
+
+def is_history(name: str) -> bool:
+    """Whether a subgroup is one of prior lines, not of a marker."""
+    return name.removeprefix(NOT).startswith((HAD, AFTER))
 
 
 def split_histories(trial: Trial, name: str) -> tuple[Trial | None, float]:
@@ -248,7 +298,7 @@ def split_histories(trial: Trial, name: str) -> tuple[Trial | None, float]:
     name : `had AGENT` (in an earlier line), `not had AGENT`, or `after N lines`
     """
     plain = name.removeprefix(NOT)
-    if not plain.startswith((HAD, AFTER)):
+    if not is_history(name):
         return None, 1.0
 
     def belongs(lines: tuple[str, ...]) -> bool:
@@ -265,13 +315,44 @@ def split_histories(trial: Trial, name: str) -> tuple[Trial | None, float]:
     return trial.model_copy(update={"histories": histories, "prior_lines": ()}), share
 
 
+@dataclass(frozen=True)
+class Draw:
+    """How simulated trials become a predictive sample.
+
+    Attributes
+    ----------
+    trials : trials of the real size
+    between : SD of the between-trial effect by kind of statistic
+    """
+
+    trials: int
+    seed: int
+    between: Mapping[Kind, float]
+
+    def sample(
+        self,
+        samples: Array,
+        kind: Kind,
+        members: int,
+        size: int,
+        n_arm: float,
+        pool: int,
+        pairing: float = 1.0,
+    ) -> Predictive:
+        """Replicates of a statistic as a predictive sample; the rest as in `predictive_sample`."""
+        return predictive_sample(
+            samples, kind, members, size=size, n_arm=n_arm, pool=pool, between=self.between[kind], seed=self.seed,
+            pairing=pairing,
+        )  # fmt: skip
+
+
 def _statistics(
-    pools: Sequence[Pool], trials: int, seed: int, subgroup: str, share: float = 1.0
+    pools: Sequence[Pool], draw: Draw, subgroup: str, share: float = 1.0
 ) -> tuple[dict[StatKey, Predictive], list[str]]:
     """Every reported statistic of the arms and contrasts, and reported endpoints that did not come."""
     trial = pools[0].plan.trial
     size = max(round(trial.population.size * share), 2 * sum(trial.randomisation.ratio))
-    replicates = resample_trials(pools, trials, size, seed)
+    replicates = resample_trials(pools, draw.trials, size, draw.seed)
     ratio = np.asarray(trial.randomisation.ratio, dtype=np.float64)
     n_of = size * ratio / ratio.sum()
     pool_n = round(float(np.mean([p.n for p in pools])))
@@ -281,8 +362,8 @@ def _statistics(
             samples = replicates.arms[k].get(e)
             if samples is not None:
                 key = StatKey(e, arm=arm.id, subgroup=subgroup)
-                found[key] = _sample(samples, key.kind, len(pools), size, float(n_of[k]), pool_n, seed)
-    found.update(_contrasts(pools, replicates, n_of, size, pool_n, seed, subgroup))
+                found[key] = draw.sample(samples, key.kind, len(pools), size, float(n_of[k]), pool_n)
+    found.update(_contrasts(pools, replicates, draw, n_of, size, pool_n, subgroup))
     came = {key.endpoint for key in found}
     missing = [f"{e}: the engine gave no statistic" for e in trial.endpoints.reported if e not in came]
     return found, missing
@@ -291,10 +372,10 @@ def _statistics(
 def _contrasts(
     pools: Sequence[Pool],
     replicates: Replicates,
+    draw: Draw,
     n_of: Array,
     size: int,
     pool_n: int,
-    seed: int,
     subgroup: str,
 ) -> dict[StatKey, Predictive]:
     """Hazard ratios of every contrast with the control."""
@@ -302,7 +383,7 @@ def _contrasts(
     found: dict[StatKey, Predictive] = {}
     if not replicates.contrasts:
         return found
-    on_arm = [[observe_arms(p, np.full(p.n, k), seed) for k in range(len(trial.arms))] for p in pools]
+    on_arm = [[observe_arms(p, np.full(p.n, k), draw.seed) for k in range(len(trial.arms))] for p in pools]
     for (x, c), row in replicates.contrasts.items():
         # the variance of a log hazard ratio goes with 1/n of the one arm plus 1/n of the other
         n_arm = float(2.0 / (1.0 / n_of[x] + 1.0 / n_of[c]))
@@ -311,24 +392,8 @@ def _contrasts(
                 continue
             key = StatKey(e, experimental=trial.arms[x].id, control=trial.arms[c].id, subgroup=subgroup)
             pairing = pairing_share([(data[x], data[c]) for data in on_arm], e)
-            found[key] = _sample(samples, "hr", len(pools), size, n_arm, pool_n, seed, pairing)
+            found[key] = draw.sample(samples, "hr", len(pools), size, n_arm, pool_n, pairing)
     return found
-
-
-def _sample(
-    samples: Array,
-    kind: str,
-    members: int,
-    size: int,
-    n_arm: float,
-    pool: int,
-    seed: int,
-    pairing: float = 1.0,
-) -> Predictive:
-    return predictive_sample(
-        samples, kind, members, size=size, n_arm=n_arm, pool=pool, between=BETWEEN_TRIAL_SD[kind], seed=seed,
-        pairing=pairing,
-    )  # fmt: skip
 
 
 def pairing_share(twins: Sequence[tuple[TrialData, TrialData]], endpoint: str) -> float:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from her2.trials.pictures.style import NOTICE
 from her2.validation.baselines import SAYS
+from her2.validation.monte_carlo import monte_carlo_error, on_own_scale
 from her2.validation.pairs import Figure
-from her2.validation.predict import LEVELS, StatKey
+from her2.validation.predict import LEVELS, SUBGROUP_FACTOR, StatKey
 from her2.validation.reasons import reason_of
 from her2.validation.run import Validated, Validation
 from her2.validation.scores import GROUPS, Compared, Score, Versus
@@ -17,6 +22,7 @@ from her2.validation.scores import GROUPS, Compared, Score, Versus
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from her2.trials.between import BetweenFile
     from her2.trials.intervals import Predictive
 
 GROUP_SAYS = {
@@ -30,6 +36,15 @@ BASELINE_NAMES = {
     "null_model": "null model", "nearest_arm": "nearest arm", "class_mean": "class mean", "constant_hr": "HR = 0.8",
 }  # fmt: skip
 
+RUN_HEADS = ("date", "version", "digest", "posterior", "trials", "figures")
+"""Columns of the log of held-out runs that the page shows."""
+PICTURE_SAYS = {
+    "forest_hr": "Hazard ratios, predicted and published",
+    "forest_median": "Medians, predicted and published",
+    "forest_rate": "Rates, predicted and published",
+    "calibration": "Calibration of the predictive intervals",
+    "kaplan_meier_grid": "Predicted curves and published medians",
+}
 TRIAL_HEADS = (
     "statistic", "of", "published", "predicted", "50 %", "90 %", "null model", "trial left out", "role",
 )  # fmt: skip
@@ -67,6 +82,7 @@ def as_json(validation: Validation) -> dict[str, Any]:
         ],
         "held_out": validation.held_out,
         "settings": dict(validation.settings),
+        "between_trial_sd": dict(validation.between),
         "version": validation.version,
         "posterior_digest": validation.posterior_digest,
         "digest": validation.digest,
@@ -99,8 +115,7 @@ def _trial_data(v: Validated) -> dict[str, Any]:
             for key, p in v.prediction.statistics.items()
         ],
         "left_out": {
-            "method": left.method, "effective_members": _clean(left.effective_members), "figures": left.figures,
-            "source": left.source, "part": _clean(left.part), "resolved": left.is_resolved,
+            "method": left.method, "figures": left.figures, "resolved": left.is_resolved,
         },
         "missing": list(v.prediction.missing),
         "digest": v.prediction.digest,
@@ -121,6 +136,12 @@ def statistic_data(key: StatKey, p: Predictive) -> dict[str, Any]:
     for level in LEVELS:
         low, high = p.limits(level)
         data[f"low{round(100 * level)}"], data[f"high{round(100 * level)}"] = _clean(low), _clean(high)
+    error = monte_carlo_error(p)
+    data["mc_error"] = {
+        "predicted": _clean(on_own_scale(error.median, p.median, p.kind)),
+        "low90": _clean(on_own_scale(error.end, p.limits(0.9)[0], p.kind)),
+        "high90": _clean(on_own_scale(error.end, p.limits(0.9)[1], p.kind)),
+    }
     return data
 
 
@@ -234,19 +255,58 @@ def summary_lines(validation: Validation) -> list[str]:
         f"{len(validation.trials)} trials predicted, {len(validation.not_run)} did not run; {len(items)} published "
         f"figures beside their predictions ({counts}), {inside} of them inside their 90 % interval.",
         f"Intervals: {s['trials_simulated']} trials of the real size from {s['members']} members of the posterior with "
-        f"{s['patients']} virtual patients each, seed {s['seed']}.",
+        f"{s['patients']} virtual patients each ({SUBGROUP_FACTOR} times as many where a subgroup by a marker is "
+        f"shown), seed {s['seed']}; forecasts without any published figure and the null model from half the members.",
     ]
-    lost = [v.trial.id for v in validation.trials if not v.left_out.is_resolved]
-    if lost:
+    lines += _error_lines(validation)
+    b = validation.between
+    lines.append(
+        f"Between-trial effect, SD: {b['rate']:.2f} on the logit of a rate, {b['median']:.2f} on the log of a median, "
+        f"{b['hr']:.2f} on the log of a hazard ratio; without its own figures for a trial that took part in the "
+        "estimate." + ("" if validation.between_is_current else f" {_STALE}")
+    )
+    if any(not v.left_out.is_resolved for v in validation.trials):
         lines.append(
-            f"Leaving out is not resolved for {', '.join(lost)}, not scored so. More members, or a calibration without "
-            "the trial, would say."
+            "The shipped posterior does not tell how its members' predictions depend on the parameters, so that no "
+            "trial can be left out of the fit; `her2 calibrate` stores that."
         )
     if not validation.held_out:
         lines.append(
             "Held-out figures were not read; `her2 validate --held-out` reads them and logs that it did."
         )
     return lines
+
+
+_STALE = "It was estimated with another posterior: run `her2 validate --between-trials` again."
+_OFTEN = {"median": "a median", "rate": "a rate", "hr": "a hazard ratio"}
+
+
+def _error_lines(validation: Validation) -> list[str]:
+    """Monte-Carlo error of the printed figures, on average by kind of statistic."""
+    parts = []
+    for kind, name in _OFTEN.items():
+        errors = []
+        for v in validation.trials:
+            for key, p in v.prediction.statistics.items():
+                e = monte_carlo_error(p)
+                size = p.median * (1.0 - p.median) if kind == "rate" else 1.0
+                if key.kind == kind and math.isfinite(e.median) and math.isfinite(p.median):
+                    errors.append((e.median * size, e.end * size))
+        if errors:
+            middle, end = (100.0 * float(x) for x in np.median(errors, axis=0))
+            unit = "points" if kind == "rate" else "%"
+            parts.append(f"{middle:.1f} {unit} of {name}, {end:.1f} of the ends of its 90 % interval")
+    return [f"Monte-Carlo standard error, typical: {'; '.join(parts)}."] if parts else []
+
+
+def between_lines(content: BetweenFile) -> list[str]:
+    """An estimate of the between-trial effect in words."""
+    return [
+        f"{s.statistic}: SD {s.value:.3f} +/- {s.standard_error:.3f} on the {s.scale} scale, from {s.figures} fitted "
+        f"figures of {s.trials} studies; without one of them {min(s.without.values(), default=s.value):.3f} to "
+        f"{max(s.without.values(), default=s.value):.3f}"
+        for s in content.spreads
+    ] + [f"posterior {content.posterior_digest}"]
 
 
 def print_validation(validation: Validation, console: Console) -> None:
@@ -351,19 +411,31 @@ def _left_out_line(v: Validated) -> str:
     left = v.left_out
     if left.method == "none needed":
         return "Leaving the trial out changes nothing: none of its figures is fitted."
-    how = "members weighted"
-    if left.method == "update":
-        how = f"ensemble updated, since weights leave too few members; {left.part:.0%} of their information taken out"
-        how += "" if left.is_resolved else ", so the trial does not count as left out"
-    return (
-        f"Left out: {left.figures} fitted figures, {how}; {left.effective_members:.1f} of "
-        f"{len(v.prediction.members)} members effective ({left.source})."
-    )
+    if not left.is_resolved:
+        return f"Not left out: {left.figures} fitted figures, and no posterior to first order."
+    return f"Left out: {left.figures} fitted figures."
 
 
-def validation_page(validation: Validation) -> str:
-    """A page of the documentation in Markdown."""
+def validation_page(
+    validation: Validation,
+    runs: Sequence[Mapping[str, str]] = (),
+    pictures: Mapping[str, Path] | None = None,
+    folder: Path = Path(),
+) -> str:
+    """A page of the documentation in Markdown.
+
+    Parameters
+    ----------
+    runs : that looked at held-out figures, as `her2.validation.log` keeps them
+    pictures : files by name
+    folder : where the page will lie: pictures are linked from there
+    """
     lines = [
+        # the page is made by a command and need not stand in a table of contents
+        "---",
+        "orphan: true",
+        "---",
+        "",
         "# Validation",
         "",
         f"Written by `her2 validate --page`, version {validation.version}, digest `{validation.digest}`. How to read "
@@ -403,6 +475,11 @@ def validation_page(validation: Validation) -> str:
                 "",
             ]
     lines += ["Baselines:", "", *(f"- **{BASELINE_NAMES[k]}**: {says}." for k, says in SAYS.items()), ""]
+    if pictures:
+        lines += ["## Pictures", ""]
+        for name, path in pictures.items():
+            where = Path(os.path.relpath(path, folder)).as_posix()
+            lines += [f"![{PICTURE_SAYS.get(name, name)}]({where})", ""]
     lines += ["## Trials", ""]
     for v in validation.trials:
         lines += [f"### {v.trial.id}", "", f"{v.trial.title}; {v.trial.population.size} patients.", ""]
@@ -419,6 +496,11 @@ def validation_page(validation: Validation) -> str:
             "Studies with fitted figures and no trial file: " + ", ".join(validation.without_trial) + ".",
             "",
         ]
+    lines += ["## Runs that looked at held-out figures", ""]
+    if runs:
+        lines += [*_markdown(RUN_HEADS, [[r.get(h, "") for h in RUN_HEADS] for r in runs]), ""]
+    else:
+        lines += ["None yet.", ""]
     lines += _READING
     return "\n".join(lines)
 
@@ -437,11 +519,10 @@ _READING = [
     "",
     "Agreement with fitted figures is reproduction. Held-out figures are read only by `her2 validate --held-out`; each "
     "such run adds a line to `docs/validation_runs.tsv` with date, version and digest. *Trial left out* is what the "
-    "ensemble predicts once a trial's own fitted figures are taken out again: members are weighted with the inverse of "
-    "their likelihood, or, where that leaves fewer than five effective members, the ensemble is updated as far as no "
-    "parameter leaves its prior. Both are approximations of fitting anew; where less than half of the figures' "
-    "information comes out, the trial is not scored. Both also take misfit for information: a trial that was fitted "
-    "badly is predicted worse without its figures than a new fit would. The null model keeps the whole posterior.",
+    "posterior predicts without having been fitted to any of the trial's own figures: mode and spread of the same "
+    "least-squares problem without them, to first order about the mode, so no new calibration. A statistic that was "
+    "not itself fitted follows its regression on those that were. The null model keeps the whole posterior. The "
+    "protocol is explained in [](explanation/validation.md).",
     "",
     "Errors of medians and hazard ratios are on the log scale: 0.1 is about 10 %. CRPS is the mean distance between "
     "forecast and figure in the same unit, with credit for narrow intervals. A baseline that is a single number gets "

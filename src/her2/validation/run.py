@@ -6,20 +6,22 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from her2.evidence.load import load_studies
 from her2.posterior import ENSEMBLE
+from her2.trials.between import between_trial_sd, load_between
 from her2.trials.design import Trial, load_trial, trial_names
-from her2.trials.intervals import to_scale
+from her2.trials.intervals import Kind, to_scale
 from her2.trials.write import digest_of
 from her2.units import DAYS_PER_MONTH
 from her2.validation.baselines import CONSTANT_HR, SAYS, Knowledge, learn
-from her2.validation.leave_out import LeftOut, StoredPredictions, leave_out, load_predictions
+from her2.validation.leave_out import LeftOut, LinearPosterior, leave_out, load_linear_posterior
 from her2.validation.pairs import Figure, Paired, Unpaired, pair_trial, without_trial
-from her2.validation.predict import TrialPrediction, check_sizes, predict_trial
+from her2.validation.predict import TrialPrediction, check_sizes, load_members, predict_trial
 from her2.validation.scores import GROUPS, Compared, Score, score_group
 
 POINT_BASELINES = tuple(name for name in SAYS if name != "null_model")
@@ -63,6 +65,8 @@ class Validation:
     Attributes
     ----------
     without_trial : studies with a fitted figure that no trial file answers; empty unless all trials were asked for
+    between : SD of the between-trial effect of a trial that took no part in its estimate
+    between_is_current : whether that was estimated with this posterior
     """
 
     trials: tuple[Validated, ...]
@@ -71,6 +75,8 @@ class Validation:
     held_out: bool
     without_trial: tuple[str, ...]
     settings: Mapping[str, int]
+    between: Mapping[Kind, float]
+    between_is_current: bool
     version: str
     posterior_digest: str
     digest: str
@@ -117,23 +123,30 @@ def validate(
     names: Sequence[str] = (),
     *,
     held_out: bool = False,
-    members: int = 24,
-    patients: int = 300,
+    members: int = 32,
+    patients: int = 128,
     trials: int = 1000,
     seed: int = 1,
     jobs: int = 1,
+    null: bool = True,
+    between: Mapping[Kind, float] | None = None,
     on_progress: Callable[[str, float], None] | None = None,
 ) -> Validation:
     """Predict trials and compare them with the published figures that may be looked at.
 
-    A trial that cannot be read or simulated is kept with its error; the others go on.
+    A trial that cannot be read or simulated is kept with its error; the others go on. Trials run side by side, the
+    longest first. A trial none of whose figures is fitted or held out is a forecast: it gets every other member and no
+    null model.
 
     Parameters
     ----------
     names : built-in trials or paths; all built-in ones if empty
     held_out : whether held-out figures may be read
     members, patients, trials : posterior members, virtual patients per member, simulated trials of the real size
-    on_progress : called with the name of the trial and the share done, 0 to 1
+    jobs : threads; the digits do not depend on it
+    null : whether to run the null model beside trials that are no forecasts
+    between : SD of the between-trial effect by kind of statistic, as for `predict_trial`
+    on_progress : called with the name of the trial done or under way and the share of all done, 0 to 1; from any thread
     """
     from her2 import __version__
 
@@ -141,27 +154,50 @@ def validate(
     wanted = list(names) or trial_names()
     studies = load_studies()
     knowledge = learn(studies)
-    stored = load_predictions()
-    done: list[Validated] = []
-    failed: list[NotRun] = []
+    fit = load_linear_posterior()
+    group = load_members(members)
+    few = group.every(2) if len(group.numbers) > 3 else group
+    # what is read once per process is read before the threads ask for it
+    found: dict[int, Validated | NotRun] = {}
+    ready: dict[int, tuple[Trial, Paired]] = {}
     for k, name in enumerate(wanted):
-
-        def progress(share: float, k: int = k, name: str = name) -> None:
-            if on_progress is not None:
-                on_progress(name, (k + share) / len(wanted))
-
         try:
             trial = load_trial(name)
-            paired = pair_trial(trial, studies, held_out=held_out)
-            prediction = predict_trial(
-                trial, members=members, patients=patients, trials=trials, seed=seed, jobs=jobs,
-                subgroups=paired.subgroups, on_progress=progress,
-            )  # fmt: skip
-            done.append(compare(prediction, paired, knowledge, stored))
+            ready[k] = (trial, pair_trial(trial, studies, held_out=held_out))
         except Exception as error:
             # one trial must not cost the others; the error is shown, never dropped
-            failed.append(NotRun(name, _describe(error)))
-        progress(1.0)
+            found[k] = NotRun(name, _describe(error))
+    weights = {k: _cost(trial) for k, (trial, _) in ready.items()}
+    whole = sum(weights.values()) or 1.0
+    shares = dict.fromkeys(ready, 0.0)
+
+    def progress(k: int, share: float) -> None:
+        shares[k] = share
+        if on_progress is not None:
+            on_progress(wanted[k], sum(weights[j] * s for j, s in shares.items()) / whole)
+
+    inner = max(1, jobs // max(len(ready), 1))
+
+    def one(k: int) -> Validated | NotRun:
+        trial, paired = ready[k]
+        is_forecast = paired.role == "forecast"
+        try:
+            prediction = predict_trial(
+                trial, members=few if is_forecast else group, patients=patients, trials=trials, seed=seed, jobs=inner,
+                null=null and not is_forecast, subgroups=paired.subgroups, between=between,
+                on_progress=lambda share: progress(k, share),
+            )  # fmt: skip
+            result: Validated | NotRun = compare(prediction, paired, knowledge, fit)
+        except Exception as error:
+            result = NotRun(wanted[k], _describe(error))
+        progress(k, 1.0)
+        return result
+
+    order = sorted(ready, key=lambda k: -weights[k])
+    with ThreadPoolExecutor(max_workers=max(jobs, 1)) as pool:
+        found.update(zip(order, pool.map(one, order), strict=True))
+    done = [v for _, v in sorted(found.items()) if isinstance(v, Validated)]
+    failed = [v for _, v in sorted(found.items()) if isinstance(v, NotRun)]
     settings = {"members": members, "patients": patients, "trials_simulated": trials, "seed": seed}
     posterior = digest_of(ENSEMBLE.read_bytes())
     scores = _scores(done, held_out)
@@ -173,10 +209,18 @@ def validate(
         held_out=held_out,
         without_trial=missing,
         settings=settings,
+        between=between_trial_sd() if between is None else between,
+        between_is_current=between is not None or load_between().posterior_digest == posterior,
         version=__version__,
         posterior_digest=posterior,
         digest=_digest(done, failed, settings, posterior, held_out),
     )
+
+
+def _cost(trial: Trial) -> float:
+    """Roughly the time a trial takes: arms, earlier lines lived through, and patients to be drawn again."""
+    lines = max(len(h.lines) for h in trial.entry_histories)
+    return len(trial.arms) * (1.0 + lines) + 2e-4 * trial.population.size * len(trial.arms)
 
 
 def _describe(error: Exception) -> str:
@@ -187,10 +231,10 @@ def _describe(error: Exception) -> str:
 
 
 def compare(
-    prediction: TrialPrediction, paired: Paired, knowledge: Knowledge, stored: StoredPredictions | None
+    prediction: TrialPrediction, paired: Paired, knowledge: Knowledge, fit: LinearPosterior | None
 ) -> Validated:
     """Set every figure of a trial beside its prediction, with and without the trial's own figures in the fit."""
-    left = leave_out(prediction, paired.figures, stored)
+    left = leave_out(prediction, paired.figures, fit)
     compared, without = [], []
     lost = []
     order = {key: k for k, key in enumerate(prediction.statistics)}

@@ -9,9 +9,12 @@ import typer
 
 
 def calibrate(
-    members: Annotated[int, typer.Option(help="Members of the ensemble.", min=8, max=5000)] = 96,
-    steps: Annotated[int, typer.Option(help="Data assimilations.", min=1, max=50)] = 4,
-    patients: Annotated[int, typer.Option(help="Virtual patients per trial and member.", min=50)] = 500,
+    members: Annotated[int, typer.Option(help="Members of the ensemble, even.", min=8, max=5000)] = 96,
+    steps: Annotated[int, typer.Option(help="Evaluations of the fit set at most.", min=1, max=100)] = 4,
+    patients: Annotated[int, typer.Option(help="Virtual patients per arm and evaluation.", min=50)] = 2000,
+    slope_patients: Annotated[
+        int, typer.Option(help="Virtual patients per arm for the derivatives.", min=50)
+    ] = 192,
     seed: Annotated[int, typer.Option(help="Seed.", min=0)] = 1,
     jobs: Annotated[int, typer.Option(help="Threads; 0 for one per core.", min=0)] = 0,
     out: Annotated[
@@ -21,8 +24,12 @@ def calibrate(
         bool,
         typer.Option(
             "--check",
-            help="Refit at reduced size (32 members, 2 steps) and compare with the shipped posterior.",
+            help="Refit from the prior at reduced size and compare with the shipped posterior.",
         ),
+    ] = False,
+    from_prior: Annotated[
+        bool,
+        typer.Option("--from-prior", help="Begin the search at the prior, not at posterior/start.tsv."),
     ] = False,
     cells: Annotated[
         bool, typer.Option(help="Only choose the draws of the cell ensemble anew (cell_members.tsv).")
@@ -33,7 +40,9 @@ def calibrate(
     import sys
 
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    from her2.errors import Her2Error
 
     if cells:
         from her2.calibration.cells import write_members
@@ -42,18 +51,30 @@ def calibrate(
         typer.echo(f"written: {(out or Path()) / 'cell_members.tsv'} ({len(rows)} members)")
         return
     if check:
-        members, steps, patients = 32, 2, 64
+        members, steps, patients, slope_patients = 96, 8, 400, 96
+    from her2.calibration.free import load_free, stored_start
     from her2.calibration.report import print_calibration, write_posterior
     from her2.calibration.run import calibrate as run
 
+    if members % 2:
+        raise Her2Error(f"--members: expected an even number, got {members}")
     with Progress(
-        TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=Console(stderr=True),
+        TextColumn("{task.description}"), BarColumn(), console=Console(stderr=True),
         transient=True, disable=not sys.stderr.isatty(),
     ) as bar:  # fmt: skip
-        task = bar.add_task("calibrating", total=members * (steps + 1))
+        task = bar.add_task("calibrating", total=1.0)
+        step = "start"
+
+        def taken(number: int, total: float) -> None:
+            nonlocal step
+            step = f"evaluation {number + 1}, sum of squares {total:.0f}"
+
         result = run(
-            members=members, steps=steps, patients=patients, seed=seed, jobs=jobs or os.cpu_count() or 1,
-            on_member=lambda step, member: bar.update(task, advance=1, description=f"assimilation {step}"),
+            members=members, steps=steps, patients=patients, slope_patients=slope_patients, seed=seed,
+            jobs=jobs or os.cpu_count() or 1,
+            start=None if from_prior or check else stored_start(load_free()),
+            on_progress=lambda what, share: bar.update(task, completed=share, description=f"{step}; {what}"),
+            on_step=taken,
         )  # fmt: skip
     if check:
         from her2.calibration.check import FAR, agrees, compare_with_shipped
@@ -71,5 +92,13 @@ def calibrate(
         return
     print_calibration(result, Console(width=None if sys.stdout.isatty() else 150))
     if out is not None:
-        write_posterior(result, out, members=members, steps=steps, patients=patients, seed=seed)
+        write_posterior(
+            result,
+            out,
+            members=members,
+            steps=steps,
+            patients=patients,
+            slope_patients=slope_patients,
+            seed=seed,
+        )
         typer.echo(f"written: {out}")

@@ -7,8 +7,12 @@ from typing import Annotated
 
 import typer
 
+from her2.cli.cluster_options import Dask, spread_over
+from her2.cli.ensemble_options import Jobs, Members, Patients, Seed, TrialsSimulated, threads
+
 
 def forecast(
+    context: typer.Context,
     files: Annotated[
         list[str], typer.Argument(help="Trial files (or built-in trials); with --check, frozen files.")
     ],
@@ -18,33 +22,23 @@ def forecast(
     check: Annotated[
         bool, typer.Option("--check", help="Verify frozen files instead of making them.")
     ] = False,
-    members: Annotated[
-        int,
-        typer.Option(
-            help="Members of the posterior that carry the uncertainty of parameters.", min=2, max=5000
-        ),
-    ] = 24,
-    patients: Annotated[
-        int, typer.Option(help="Virtual patients per member, each on every arm.", min=50, max=1_000_000)
-    ] = 400,
-    trials_simulated: Annotated[
-        int, typer.Option(help="Trials of the real size drawn for the intervals.", min=1000, max=100_000)
-    ] = 1000,
-    seed: Annotated[int, typer.Option(help="Seed of all random numbers.", min=0, max=2**62)] = 1,
-    jobs: Annotated[
-        int, typer.Option(help="Threads; 0 for one per core. The digits do not depend on it.", min=0, max=512)
-    ] = 0,
+    members: Members = 32,
+    patients: Patients = 256,
+    trials_simulated: TrialsSimulated = 1000,
+    seed: Seed = 1,
+    jobs: Jobs = 0,
+    dask: Dask = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
 ) -> None:
     """Predict trials and freeze what was predicted; a file that fails costs an error line, not the others."""
     import json as json_module
-    import os
     import sys
     from typing import Any
 
     from her2.errors import Her2Error
     from her2.validation.forecast import check_forecast, forecast_text, make_forecast, write_forecast
 
+    spread_over(context, dask)
     done: list[dict[str, Any]] = []
     failed = 0
     for name in files:
@@ -60,7 +54,7 @@ def forecast(
             else:
                 content = make_forecast(
                     name, members=members, patients=patients, trials=trials_simulated, seed=seed,
-                    jobs=jobs or os.cpu_count() or 1,
+                    jobs=threads(jobs),
                 )  # fmt: skip
                 line = forecast_text(content)
                 if out is not None:

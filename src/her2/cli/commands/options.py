@@ -18,6 +18,13 @@ def options(
         bool, typer.Option("--trials/--no-trials", help="Also what only a trial or a hypothesis names.")
     ] = True,
     reasons: Annotated[int, typer.Option(help="Rules named per option.", min=1, max=50)] = 3,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder with rules and other entries of your own; default the one in HER2_RECORD.",
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Options of one patient by the rules of the reviews, with reasons, conflicts and gaps."""
@@ -31,9 +38,11 @@ def options(
     if file is None:
         raise RecordError("which patient? Give a file; --template prints one to copy")
 
+    from her2.sequencing.own_record import own_record
     from her2.sequencing.recommend import advise
 
-    advice = advise(read_state(file))
+    with own_record(record):
+        advice = advise(read_state(file))
     if json:
         import json as json_module
 

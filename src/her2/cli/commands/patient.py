@@ -31,6 +31,16 @@ def patient(
         bool, typer.Option("--rules", help="Print the rules' full answer, as her2 options.")
     ] = False,
     template: Annotated[bool, typer.Option("--template", help="Print a commented file and stop.")] = False,
+    as_case: Annotated[
+        bool, typer.Option("--as-case", help="Print what was read as a case file, to change, and stop.")
+    ] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder with rules and other entries of your own; default the one in HER2_RECORD.",
+        ),
+    ] = None,
     members: Annotated[int, typer.Option(help="Members of the posterior.", min=1, max=5000)] = 6,
     draws: Annotated[
         int,
@@ -40,6 +50,9 @@ def patient(
     explained: Annotated[
         int, typer.Option(help="Options of the rules for which is asked what limits them.", min=0, max=50)
     ] = 1,
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="Read an mCODE bundle although something is wrong in it.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of all random numbers.", min=0, max=2**62)] = 1,
     jobs: Annotated[
         int, typer.Option(help="Threads; 0 for one per core. The digits do not depend on it.", min=0, max=512)
@@ -50,29 +63,36 @@ def patient(
     import sys
 
     from her2.errors import RecordError
-    from her2.prognosis.case import read_case
+    from her2.prognosis.case import case_yaml, read_case
     from her2.sequencing.case_file import template as template_text
+    from her2.sequencing.own_record import own_record
 
     if template:
         typer.echo(template_text(), nl=False)
         return
     if file is None:
         raise RecordError("which patient? Give a file; --template prints one to copy")
-    case = read_case(file)
-    state = case.state
-    if ask:
-        from her2.prognosis.ask import ask_missing
+    with own_record(record):
+        case = read_case(file, lenient=lenient)
+        state = case.state
+        if as_case:
+            typer.echo(case_yaml(state) + "".join(f"# {f.text}\n" for f in case.findings), nl=False)
+            return
+        if ask:
+            from her2.prognosis.ask import ask_missing
 
-        state = ask_missing(state, lambda text, default: str(typer.prompt(text, default=default, err=True)))
-    if plot is not None:
-        from her2.trials.write import check_folder
+            state = ask_missing(
+                state, lambda text, default: str(typer.prompt(text, default=default, err=True))
+            )
+        if plot is not None:
+            from her2.prognosis.pictures import check_pictures
 
-        check_folder(plot)
+            check_pictures(plot)
 
-    from her2.prognosis.predict import Effort, predict_patient
+        from her2.prognosis.predict import Effort, predict_patient
 
-    effort = Effort(members=members, draws=draws, twins=twins, explained=explained, seed=seed, jobs=jobs)
-    result = predict_patient(state, options=option or (), effort=effort, findings=case.findings)
+        effort = Effort(members=members, draws=draws, twins=twins, explained=explained, seed=seed, jobs=jobs)
+        result = predict_patient(state, options=option or (), effort=effort, findings=case.findings)
     if plot is not None:
         from her2.prognosis.pictures import write_pictures
 

@@ -29,6 +29,16 @@ def sequence(
         typer.Option(help="Virtual patients drawn first; more follow where few fit.", min=60, max=1_000_000),
     ] = 1152,
     twins: Annotated[int, typer.Option(help="Twins followed on the sequences.", min=20, max=100_000)] = 256,
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="Read an mCODE bundle although something is wrong in it.")
+    ] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder with rules and other entries of your own; default the one in HER2_RECORD.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of all random numbers.", min=0, max=2**62)] = 1,
     jobs: Annotated[
         int, typer.Option(help="Threads; 0 for one per core. The digits do not depend on it.", min=0, max=512)
@@ -47,11 +57,14 @@ def sequence(
         shares = tuple(float(x) for x in uptake.split(",") if x.strip())
     except ValueError as error:
         raise RecordError(f"--uptake {uptake}: expected shares such as 0.7,0.6") from error
-    case = read_case(file)
-    result = compare_sequences(
-        case.state, depth=depth, regimens=[r for r in regimens.split(",") if r.strip()], uptake=shares,
-        effort=Effort(members=members, draws=draws, twins=twins, seed=seed, jobs=jobs), findings=case.findings,
-    )  # fmt: skip
+    from her2.sequencing.own_record import own_record
+
+    with own_record(record):
+        case = read_case(file, lenient=lenient)
+        result = compare_sequences(
+            case.state, depth=depth, regimens=[r for r in regimens.split(",") if r.strip()], uptake=shares,
+            effort=Effort(members=members, draws=draws, twins=twins, seed=seed, jobs=jobs), findings=case.findings,
+        )  # fmt: skip
     if json:
         import json as json_module
 

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from her2.cli.cluster_options import Dask, spread_over
+
+if TYPE_CHECKING:
+    from her2.store import ChunkStore
+    from her2.trials.design import Trial
+
+WITH_TABLES = 20_000
+"""Patients up to which a run is held in memory for pictures and tables."""
+IN_MEMORY = 2_000_000
+"""Patients up to which a run without a folder is simulated, in memory."""
+
 
 def trial(
+    context: typer.Context,
     name: Annotated[
         str, typer.Argument(help="A built-in trial (see --list) or the path of a trial file.")
     ] = "",
     patients: Annotated[
-        int, typer.Option(help="Virtual patients, each followed on every arm.", min=50, max=2_000_000)
+        int, typer.Option(help="Virtual patients, each followed on every arm.", min=50, max=2_000_000_000)
     ] = 2000,
     trials: Annotated[
         int,
@@ -24,8 +37,33 @@ def trial(
         int, typer.Option(help="Threads; 0 for one per core. The digits do not depend on it.", min=0, max=512)
     ] = 0,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for pictures, ADaM-shaped tables and the run record.")
+        Path | None,
+        typer.Option(
+            help="Folder for pictures, ADaM-shaped tables and the run record; with more than 20,000 patients, --chunk "
+            "or --resume also for every patient, chunk by chunk (Parquet)."
+        ),
     ] = None,
+    chunk: Annotated[
+        int | None,
+        typer.Option(
+            help="Patients per chunk, default 16,384; the digits do not depend on it.", min=1, max=10_000_000
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with a run that was stopped: check what its folder holds and simulate what is missing.",
+        ),
+    ] = False,
+    tables: Annotated[
+        bool | None,
+        typer.Option(
+            "--tables/--no-tables",
+            help="Pictures and tables of a run kept in chunks, which takes memory; default up to 20,000 patients.",
+        ),
+    ] = None,
+    dask: Dask = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Print the trial file and stop.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the built-in trials and stop.")] = False,
@@ -43,8 +81,9 @@ def trial(
     """Simulate a trial and print it beside the published result."""
     import os
     import sys
+    from contextlib import ExitStack
 
-    from her2.errors import RecordError
+    from her2.errors import OutputError, RecordError
     from her2.trials.design import load_trial, trial_names, trial_path
 
     if list_:
@@ -56,51 +95,62 @@ def trial(
     if show:
         typer.echo(trial_path(name).read_text(encoding="utf-8"), nl=False)
         return
+    if out is None and (resume or chunk is not None or tables is not None):
+        raise OutputError("--resume, --chunk and --tables are about a folder of results; name it with --out")
+    if out is None and patients > IN_MEMORY:
+        raise OutputError(
+            f"{patients} patients without --out: expected at most {IN_MEMORY} in memory; give a folder with --out, "
+            "where they are kept chunk by chunk"
+        )
     design = load_trial(name)
+    chunked = out is not None and not explain and (resume or chunk is not None or patients > WITH_TABLES)
     if out is not None:
         from her2.trials.write import check_folder
 
-        check_folder(out)
+        check_folder(out, beside_store=chunked)
     n_jobs = jobs or os.cpu_count() or 1
 
     from rich.console import Console
 
+    from her2.cli.progress import show_progress
     from her2.trials.report import as_json, print_report
-    from her2.trials.run import simulate_trial
+    from her2.trials.run import CHUNK, simulate_trial
 
-    if explain:
-        from her2.trials.explain import explain_trial
-        from her2.trials.explain_report import explained_json, print_explained
+    spread_over(context, dask)
+    with ExitStack() as held:
+        if explain:
+            from her2.trials.explain import explain_trial
+            from her2.trials.explain_report import explained_json, print_explained
 
-        explained = explain_trial(design, patients=patients, seed=seed, jobs=n_jobs)
-        if json:
-            import json as json_module
+            explained = explain_trial(design, patients=patients, seed=seed, jobs=n_jobs)
+            if json:
+                import json as json_module
 
-            typer.echo(json_module.dumps(explained_json(design, explained), indent=2, allow_nan=False))
-        else:
-            print_explained(design, explained, Console(width=None if sys.stdout.isatty() else 170))
-        return
-    if json:
-        result = simulate_trial(
-            design, patients=patients, trials=trials, seed=seed, jobs=n_jobs, show_held_out=held_out
-        )
-    else:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        error_console = Console(stderr=True)
-        with Progress(
-            TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=error_console,
-            transient=True, disable=not sys.stderr.isatty(),
-        ) as bar:  # fmt: skip
-            task = bar.add_task("compiling", total=1.0)
+                typer.echo(json_module.dumps(explained_json(design, explained), indent=2, allow_nan=False))
+            else:
+                print_explained(design, explained, Console(width=None if sys.stdout.isatty() else 170))
+            return
+        progress = held.enter_context(show_progress(quiet=json and not chunked, log=chunked))
+        store = None
+        if out is not None and chunked:
+            store = held.enter_context(open_store(out, design, seed, resume, progress))
+        with_tables = patients <= WITH_TABLES if tables is None else tables
+        try:
             result = simulate_trial(
-                design, patients=patients, trials=trials, seed=seed, jobs=n_jobs, show_held_out=held_out,
-                on_progress=lambda stage, share: bar.update(task, description=stage, completed=share),
+                design, patients=patients, trials=trials, seed=seed, jobs=n_jobs, show_held_out=held_out, store=store,
+                chunk=chunk or CHUNK, in_memory=with_tables, on_progress=progress,
             )  # fmt: skip
-    if out is not None:
-        from her2.trials.outputs import write_trial
+        except KeyboardInterrupt:
+            if store is not None:
+                n = len(store.records())
+                typer.echo(
+                    f"her2: {n} chunks of patients are kept in {out}; continue with --resume", err=True
+                )
+            raise
+        if out is not None:
+            from her2.trials.outputs import write_trial
 
-        write_trial(result, out, source=str(name))
+            write_trial(result, out, source=str(name), store=store)
     if json:
         import json as json_module
 
@@ -108,4 +158,22 @@ def trial(
     else:
         print_report(result, Console(width=None if sys.stdout.isatty() else 170))
         if out is not None:
-            typer.echo(f"pictures, tables and run record: {out}")
+            what = "pictures, tables and run record" if result.whole is not None else "run record"
+            typer.echo(f"{what}{' and every patient' if store is not None else ''}: {out}")
+
+
+def open_store(
+    out: Path, design: Trial, seed: int, resume: bool, progress: Callable[[str, float], None]
+) -> ChunkStore:
+    """The store of a run's patients; tells on stderr what of it was damaged and will be made again."""
+    from her2.store import ChunkStore
+    from her2.trials.run import store_identity
+    from her2.trials.write import PATIENTS
+
+    folder, what, shown = out / PATIENTS, store_identity(design, seed), str(out / PATIENTS)
+    if not resume:
+        return ChunkStore.create(folder, what, shown)
+    store = ChunkStore.resume(folder, what, shown, on_read=lambda share: progress("checking", share))
+    for damage in store.damage:
+        typer.echo(f"her2: {shown}: {damage}; its patients are simulated again", err=True)
+    return store

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from her2.cli.ensemble_options import Jobs, Members, Patients, Seed, TrialsSimulated, threads
+
 
 def validate(
     trials: Annotated[
@@ -17,27 +19,20 @@ def validate(
         bool,
         typer.Option("--held-out", help="Read the held-out figures, too; the run is logged (see --log)."),
     ] = False,
-    members: Annotated[
-        int,
-        typer.Option(
-            help="Members of the posterior that carry the uncertainty of parameters.", min=2, max=5000
-        ),
-    ] = 24,
-    patients: Annotated[
-        int, typer.Option(help="Virtual patients per member, each on every arm.", min=50, max=1_000_000)
-    ] = 300,
-    trials_simulated: Annotated[
-        int, typer.Option(help="Trials of the real size drawn for the intervals.", min=4, max=100_000)
-    ] = 1000,
-    seed: Annotated[int, typer.Option(help="Seed of all random numbers.", min=0, max=2**62)] = 1,
-    jobs: Annotated[
-        int, typer.Option(help="Threads; 0 for one per core. The digits do not depend on it.", min=0, max=512)
-    ] = 0,
+    members: Members = 32,
+    patients: Patients = 128,
+    trials_simulated: TrialsSimulated = 1000,
+    seed: Seed = 1,
+    jobs: Jobs = 0,
     page: Annotated[
-        Path | None, typer.Option(help="Write everything as a Markdown page to this file, too.")
+        Path | None,
+        typer.Option(help="Write everything as a Markdown page to this file, too, with pictures beside it."),
     ] = None,
     pictures: Annotated[
-        Path | None, typer.Option(help="Folder for forests, calibration plot and curves, SVG and PNG.")
+        Path | None,
+        typer.Option(
+            help="Folder for forests, calibration plot and curves, SVG and PNG; with --page named like the page."
+        ),
     ] = None,
     log: Annotated[
         Path | None,
@@ -45,53 +40,57 @@ def validate(
             help="Log of runs with --held-out; default docs/validation_runs.tsv of the source checkout."
         ),
     ] = None,
+    between_trials: Annotated[
+        bool,
+        typer.Option(
+            "--between-trials",
+            help="Estimate the between-trial effect from the fitted figures, write it to the record and stop.",
+        ),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Predict trials and show them beside the published figures, with scores and baselines."""
-    import os
     import sys
 
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from her2.errors import OutputError
-    from her2.validation.log import check_log, default_log, log_run
-    from her2.validation.report import as_json, print_validation, validation_page
+    from her2.errors import RecordError
+    from her2.validation.between import estimate_between, none_between, trials_with_fit, write_between
+    from her2.validation.log import check_log, default_log, log_run, read_log
+    from her2.validation.report import as_json, between_lines, print_validation, validation_page
     from her2.validation.run import validate as run
+    from her2.validation.write import write_page, write_pictures
 
     where = log or default_log()
+    if between_trials and held_out:
+        raise RecordError("--between-trials: is made from fitted figures alone; leave --held-out away")
     if held_out:
         check_log(where)
+    names = trials or (trials_with_fit() if between_trials else ())
     with Progress(
         TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=Console(stderr=True),
         transient=True, disable=json or not sys.stderr.isatty(),
     ) as bar:  # fmt: skip
         task = bar.add_task("compiling", total=1.0)
         result = run(
-            trials or (), held_out=held_out, members=members, patients=patients, trials=trials_simulated, seed=seed,
-            jobs=jobs or os.cpu_count() or 1,
+            names, held_out=held_out, members=members, patients=patients, trials=trials_simulated, seed=seed,
+            jobs=threads(jobs), null=not between_trials, between=none_between() if between_trials else None,
             on_progress=lambda name, share: bar.update(task, description=name, completed=share),
         )  # fmt: skip
+    if between_trials:
+        content = estimate_between(result)
+        write_between(content)
+        for line in between_lines(content):
+            typer.echo(line)
+        return
     if held_out:
         # before anything is shown: what is seen is logged
         log_run(result, where)
+    folder = pictures or (page.with_suffix("") if page is not None else None)
+    drawn = write_pictures(result, folder) if folder is not None else {}
     if page is not None:
-        try:
-            page.write_text(validation_page(result), encoding="utf-8")
-        except OSError as error:
-            raise OutputError(f"{page}: cannot be written ({error.strerror})") from error
-    if pictures is not None:
-        from her2.trials.pictures.style import save_figure
-        from her2.validation.pictures import draw_all
-
-        try:
-            pictures.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"{pictures}: cannot be made ({error.strerror}); give another folder"
-            ) from error
-        for name, figure in draw_all(result).items():
-            save_figure(figure, pictures / name)
+        write_page(validation_page(result, read_log(where), drawn, page.parent), page)
     if json:
         import json as json_module
 

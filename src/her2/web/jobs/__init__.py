@@ -1,0 +1,1 @@
+"""Long work: jobs in a database, run by worker processes that the server owns."""

@@ -1,0 +1,1 @@
+"""Operations of the server, one module per view."""
