@@ -7,7 +7,7 @@
 3. `flips`: a random bit of a random file is flipped. Reading must refuse the store or give the same numbers.
 4. `workers`: worker processes of a local Dask cluster are killed while they simulate.
 
-    python benchmarks/kill_tests.py [--kills 1000] [--flips 5000] [--worker-kills 6]
+    python benchmarks/kill_tests.py [--kills 1000] [--flips 5000] [--worker-kills 6] [--only workers]
 
 Prints the counts and writes benchmarks/results_kill_tests.json. POSIX only.
 """
@@ -335,16 +335,18 @@ def try_workers(
         killer = threading.Thread(target=kill_some)
         killer.start()
         rounds = 0
-        # the same patients anew until enough workers were killed while they were simulated
-        while rounds == 0 or len(killed) < kills:
-            shutil.rmtree(folder, ignore_errors=True)
-            with ChunkStore.create(folder, WHAT) as store:
-                simulate_stage(store, STAGE, task, executor, chunk)
-                chunks = len(store.records())
-            same = same and stored_digests(folder, task) == expected
-            rounds += 1
-        over.set()
-        killer.join()
+        try:
+            # the same patients anew until enough workers were killed while they were simulated
+            while rounds == 0 or len(killed) < kills:
+                shutil.rmtree(folder, ignore_errors=True)
+                with ChunkStore.create(folder, WHAT) as store:
+                    simulate_stage(store, STAGE, task, executor, chunk)
+                    chunks = len(store.records())
+                same = same and stored_digests(folder, task) == expected
+                rounds += 1
+        finally:
+            over.set()
+            killer.join()
     return {
         "workers": workers, "killed": len(killed), "chunks": chunks, "runs": rounds, "same_digest": same,
         "seconds": round(time.perf_counter() - began, 1),
@@ -363,6 +365,9 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--flips", type=int, default=5000)
     parser.add_argument("--worker-kills", type=int, default=6)
+    parser.add_argument(
+        "--only", choices=("kills", "disk", "flips", "workers"), help="one part; the others' figures stay"
+    )
     arguments = parser.parse_args()
     parts = {
         "kills": lambda: try_kills(arguments.kills),
@@ -371,6 +376,9 @@ def main() -> None:
         "workers": lambda: try_workers(arguments.worker_kills),
     }
     results: dict[str, Any] = {}
+    if arguments.only:
+        parts = {arguments.only: parts[arguments.only]}
+        results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     for name, part in parts.items():
         clock = time.perf_counter()
         results[name] = part()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import zlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
@@ -17,8 +18,9 @@ from numpy.typing import NDArray
 
 from her2.engine.layout import DrugArrays, Hit
 from her2.errors import RecordError, unknown
-from her2.evidence.load import USER_VARIABLE, load_agent, load_network
-from her2.evidence.schema import Action, Agent
+from her2.evidence.load import DATA, USER_VARIABLE, load_agent, load_network
+from her2.evidence.priors import to_value
+from her2.evidence.schema import Action, Agent, Parameter
 from her2.pharmacology.regimen import parse_regimen
 from her2.signalling.network import Network
 from her2.signalling.receptors import ReceptorLayer
@@ -233,6 +235,7 @@ def drug_arrays(
     her2.errors.RecordError
         An agent without actions, exposure, regimen or molecular weight where it needs one.
     """
+    agents = [drawn_agent(a, int(values["ensemble.draw"])) for a in agents]
     n = len(agents)
     in_plasma = np.zeros(n, dtype=np.int64)
     kill, mdr = np.zeros(n), np.zeros(n)
@@ -316,8 +319,9 @@ def drug_arrays(
     )
 
 
-SPANS_ZERO_MEAN = 0.5
-"""Where the reviews give only a direction, the largest effect is multiplied by a number of this mean (her2.cell)."""
+SPANS_ZERO_MEAN, SPANS_ZERO_SD = 0.5, 0.5
+"""Where the reviews give only a direction, the largest effect is multiplied by a normal number of this mean and SD, so
+that the prior spans zero and puts 84 % on the stated direction; assumed."""
 
 
 def central_effect(action: Action) -> float:
@@ -349,6 +353,89 @@ def _ratio(agent: Agent, action: Action, values: Mapping[str, float]) -> float:
         # its half is a plasma concentration
         return pd.exposure.value / action.half
     return float(pd.exposure.value * unbound_fraction(agent) * translation(agent, values) / action.half)
+
+
+FITTED = DATA / "posterior" / "fitted_agents.tsv"
+"""Agents given in an arm whose figures were fitted; written by calibration."""
+DRAWN_WITH_UNFITTED = ("immune.fc_gain", "immune.pdl1", "immune.tcell_kill", "immune.tcell_share")
+"""Parameters that act through engineered Fc parts and checkpoint antibodies only, none of which was fitted."""
+
+
+@lru_cache(maxsize=1)
+def fitted_agents() -> frozenset[str]:
+    """Agents of which fitted figures speak: their potency stays at the centre, since the fit is conditional on it."""
+    return frozenset(FITTED.read_text(encoding="utf-8").split()) if FITTED.exists() else frozenset()
+
+
+def _binding(action: Action) -> str:
+    return f"{action.on}.{action.target}.{action.half:g}"
+
+
+@lru_cache(maxsize=2)
+def _fitted_bindings(_user: str | None) -> frozenset[str]:
+    """Binding parts of fitted agents: another drug with the same part has the same potency."""
+    return frozenset(
+        _binding(a) for name in fitted_agents() for a in actions_of(load_agent(name)) if a.half is not None
+    )
+
+
+def _normal(draw: int, key: str) -> float:
+    return float(np.random.default_rng([DRAW_SEED, draw, zlib.crc32(key.encode())]).standard_normal())
+
+
+DRAW_SEED = 20150402
+"""Seed of the draws from the priors; they are the same in every run."""
+
+
+def drawn_values(draw: int, parameters: Mapping[str, Parameter]) -> dict[str, float]:
+    """Parameters that only drugs without a fitted arm use, drawn from their priors, and the number of the draw.
+
+    Parameters
+    ----------
+    draw : number from 1
+    parameters : of the record, by id
+    """
+    fitted = {
+        a.parameter
+        for name in fitted_agents()
+        for a in actions_of(load_agent(name))
+        if a.parameter is not None
+    }
+    used = {a.parameter for a in _unfitted_actions(os.environ.get(USER_VARIABLE)) if a.parameter is not None}
+    values = {"ensemble.draw": float(draw)}
+    for name in sorted((used - fitted) | set(DRAWN_WITH_UNFITTED)):
+        p = parameters[name]
+        if p.role != "free" and p.prior is not None:
+            values[name] = to_value(p, _normal(draw, name))
+    return values
+
+
+@lru_cache(maxsize=2)
+def _unfitted_actions(_user: str | None) -> tuple[Action, ...]:
+    from her2.model import trial_agents
+
+    return tuple(
+        a for name in trial_agents() if name not in fitted_agents() for a in actions_of(load_agent(name))
+    )
+
+
+def drawn_agent(agent: Agent, draw: int) -> Agent:
+    """The agent with its potencies and largest effects drawn from their priors; itself at 0 or if it was fitted."""
+    pd = agent.pharmacodynamics
+    if draw == 0 or pd is None or agent.id in fitted_agents():
+        return agent
+    known = _fitted_bindings(os.environ.get(USER_VARIABLE))
+    actions = []
+    for k, action in enumerate(pd.actions):
+        changed: dict[str, object] = {}
+        if action.half is not None and action.prior_log_sd is not None and _binding(action) not in known:
+            changed["half"] = action.half * math.exp(action.prior_log_sd * _normal(draw, _binding(action)))
+        if action.spans_zero:
+            u = _normal(draw, f"{agent.id}.{k}.{action.on}.{action.target}")
+            changed["max"] = action.max * float(np.clip(SPANS_ZERO_MEAN + SPANS_ZERO_SD * u, -1.0, 1.0))
+            changed["spans_zero"] = False
+        actions.append(action.model_copy(update=changed) if changed else action)
+    return agent.model_copy(update={"pharmacodynamics": pd.model_copy(update={"actions": tuple(actions)})})
 
 
 def needed_inputs(agents: Sequence[Agent], shared: Mapping[str, float]) -> frozenset[str]:

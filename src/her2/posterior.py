@@ -12,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from her2.drugs import drawn_values
 from her2.errors import RecordError
 from her2.evidence.load import DATA, load_parameters
 from her2.evidence.schema import Parameter
@@ -91,5 +92,8 @@ def central_model() -> Model:
 
 
 def member_model(member: int) -> Model:
-    """The model of one member of the posterior."""
-    return build_model(load_posterior().values(member))
+    """The model of one member of the posterior.
+
+    What acts only through drugs without a fitted arm, their potencies included, is drawn from its prior.
+    """
+    return build_model({**drawn_values(member + 1, load_parameters()), **load_posterior().values(member)})

@@ -102,7 +102,7 @@ def write_posterior(
     slope_patients: int,
     seed: int,
 ) -> None:
-    """Write `ensemble.tsv`, `predictions.tsv`, `start.tsv` and `provenance.yaml`.
+    """Write `ensemble.tsv`, `predictions.tsv`, `start.tsv`, `fitted_agents.tsv` and `provenance.yaml`.
 
     Raises
     ------
@@ -173,6 +173,7 @@ def write_posterior(
         "ensemble.tsv": text,
         "predictions.tsv": predictions_text(result),
         "start.tsv": began,
+        "fitted_agents.tsv": "".join(f"{name}\n" for name in result.agents),
         "provenance.yaml": yaml.safe_dump(provenance, sort_keys=False, allow_unicode=True, width=110),
     }
     try:

@@ -36,6 +36,7 @@ class Calibration:
     free, targets : what was fitted, and to what
     start : (parameters,) coordinates where the search began
     from_prior : whether that is the mean of an ensemble smoothed from the prior
+    agents : given in an arm with a fitted figure
     mode : the mode of the posterior
     birge : factor on the errors of the figures in the spread of the members
     members : (members, parameters) standard normal coordinates; their mean is the mode
@@ -48,6 +49,7 @@ class Calibration:
     targets: tuple[Target, ...]
     start: Array
     from_prior: bool
+    agents: tuple[str, ...]
     mode: Mode
     birge: float
     members: Array
@@ -165,8 +167,24 @@ def calibrate(
         for m in few
     ]
     nonlinearity = float(np.sqrt(np.mean(np.square(differences))))
+    given = given_agents(designs, arms)
     return Calibration(
-        free, tuple(targets), start, from_prior, mode, birge, drawn, linear, fresh, nonlinearity
+        free, tuple(targets), start, from_prior, given, mode, birge, drawn, linear, fresh, nonlinearity
+    )
+
+
+def given_agents(designs: dict[str, Trial], arms: dict[str, list[int]]) -> tuple[str, ...]:
+    """Agents given in the trial line of these arms, sorted."""
+    return tuple(
+        sorted(
+            {
+                component.agent
+                for name, own in arms.items()
+                for k in own
+                for option in designs[name].arms[k].choices
+                for component in option.regimen
+            }
+        )
     )
 
 

@@ -14,8 +14,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from her2.cell.model import SPANS_ZERO_SD, ActionKey, CellModel, acting_agents, build_cell_model
-from her2.drugs import SPANS_ZERO_MEAN, actions_of
+from her2.cell.model import ActionKey, CellModel, acting_agents, build_cell_model
+from her2.drugs import SPANS_ZERO_MEAN, SPANS_ZERO_SD, actions_of
 from her2.errors import RecordError
 from her2.evidence.load import DATA, load_parameters
 from her2.evidence.priors import to_value

@@ -61,11 +61,6 @@ def acting_agents() -> dict[str, Agent]:
     return {k: a for k, a in load_agents().items() if a.pharmacodynamics is not None}
 
 
-SPANS_ZERO_SD = 0.5
-"""Where the reviews give only a direction, the largest effect is multiplied by a normal number of this mean and SD, so
-that the prior spans zero and puts 84 % on the stated direction; assumed."""
-
-
 def build_cell_model(
     values: Mapping[str, float] | None = None,
     half: Mapping[ActionKey, float] | None = None,

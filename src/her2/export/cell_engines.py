@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from her2.cell.attributes import COMPARTMENTS, catalogue, defaults
 from her2.cell.condition import Columns, active_concentration
 from her2.cell.ensemble import SCALE
-from her2.cell.model import SPANS_ZERO_SD, ActionKey, CellModel, acting_agents, build_cell_model
-from her2.drugs import SPANS_ZERO_MEAN, actions_of
+from her2.cell.model import ActionKey, CellModel, acting_agents, build_cell_model
+from her2.drugs import SPANS_ZERO_MEAN, SPANS_ZERO_SD, actions_of
 from her2.errors import Her2Error
 from her2.evidence.load import load_parameters
 from her2.evidence.priors import to_value

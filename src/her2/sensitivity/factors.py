@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from her2.cell.condition import Columns, Treatment, active_concentration, make_columns
 from her2.cell.evaluate import drug_id
-from her2.cell.model import SPANS_ZERO_SD, ActionKey, CellModel, acting_agents, build_cell_model
+from her2.cell.model import ActionKey, CellModel, acting_agents, build_cell_model
 from her2.cell.respond import respond
-from her2.drugs import SPANS_ZERO_MEAN, actions_of
+from her2.drugs import SPANS_ZERO_MEAN, SPANS_ZERO_SD, actions_of
 from her2.errors import Her2Error
 from her2.evidence.load import canonical_values, load_parameters
 from her2.evidence.priors import to_coordinate, to_value

@@ -265,10 +265,11 @@ def summary_lines(validation: Validation) -> list[str]:
         f"{b['hr']:.2f} on the log of a hazard ratio; without its own figures for a trial that took part in the "
         "estimate." + ("" if validation.between_is_current else f" {_STALE}")
     )
-    if any(not v.left_out.is_resolved for v in validation.trials):
+    alone = sorted(v.trial.id for v in validation.trials if not v.left_out.is_resolved)
+    if alone:
         lines.append(
-            "The shipped posterior does not tell how its members' predictions depend on the parameters, so that no "
-            "trial can be left out of the fit; `her2 calibrate` stores that."
+            f"Not left out of the fit, since without their own figures the parameters move farther than a first-order "
+            f"account reaches: {', '.join(alone)}."
         )
     if not validation.held_out:
         lines.append(

@@ -241,7 +241,8 @@ class Slot:
         self._job = job.id
         manager.board.start(job.id)
         self._ensure()
-        ticket = f"{job.id}-{job.attempt}"
+        # a resumed job counts its attempts anew: the worker must not take it for the one that was cancelled
+        ticket = secrets.token_hex(8)
         is_sent = self._send({
             "type": "job", "ticket": ticket, "job": job.id, "kind": job.kind, "input": job.input,
             "threads": manager.settings.worker_threads,
