@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -387,36 +387,27 @@ DRAW_SEED = 20150402
 """Seed of the draws from the priors; they are the same in every run."""
 
 
-def drawn_values(draw: int, parameters: Mapping[str, Parameter]) -> dict[str, float]:
+def drawn_values(draw: int, parameters: Mapping[str, Parameter], agents: Iterable[str]) -> dict[str, float]:
     """Parameters that only drugs without a fitted arm use, drawn from their priors, and the number of the draw.
 
     Parameters
     ----------
     draw : number from 1
     parameters : of the record, by id
+    agents : that a trial can give
     """
-    fitted = {
-        a.parameter
-        for name in fitted_agents()
-        for a in actions_of(load_agent(name))
-        if a.parameter is not None
-    }
-    used = {a.parameter for a in _unfitted_actions(os.environ.get(USER_VARIABLE)) if a.parameter is not None}
+
+    def used_by(names: Iterable[str]) -> set[str]:
+        return {a.parameter for n in names for a in actions_of(load_agent(n)) if a.parameter is not None}
+
+    fitted = used_by(fitted_agents())
+    used = used_by(n for n in agents if n not in fitted_agents())
     values = {"ensemble.draw": float(draw)}
     for name in sorted((used - fitted) | set(DRAWN_WITH_UNFITTED)):
         p = parameters[name]
         if p.role != "free" and p.prior is not None:
             values[name] = to_value(p, _normal(draw, name))
     return values
-
-
-@lru_cache(maxsize=2)
-def _unfitted_actions(_user: str | None) -> tuple[Action, ...]:
-    from her2.model import trial_agents
-
-    return tuple(
-        a for name in trial_agents() if name not in fitted_agents() for a in actions_of(load_agent(name))
-    )
 
 
 def drawn_agent(agent: Agent, draw: int) -> Agent:

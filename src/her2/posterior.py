@@ -16,7 +16,7 @@ from her2.drugs import drawn_values
 from her2.errors import RecordError
 from her2.evidence.load import DATA, load_parameters
 from her2.evidence.schema import Parameter
-from her2.model import Model, build_model
+from her2.model import Model, build_model, trial_agents
 
 Array = NDArray[np.float64]
 ENSEMBLE = DATA / "posterior" / "ensemble.tsv"
@@ -96,4 +96,5 @@ def member_model(member: int) -> Model:
 
     What acts only through drugs without a fitted arm, their potencies included, is drawn from its prior.
     """
-    return build_model({**drawn_values(member + 1, load_parameters()), **load_posterior().values(member)})
+    drawn = drawn_values(member + 1, load_parameters(), trial_agents())
+    return build_model({**drawn, **load_posterior().values(member)})

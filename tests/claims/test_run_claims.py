@@ -102,6 +102,7 @@ def test_a_held_out_claim_runs_only_when_asked_for_and_is_counted_apart(planted)
     shown = run_claims(claim="planted_out", members=2, held_out=True)
     assert shown.results[0].verdict == "reproduced" and shown.results[0].held_out
     assert shown.summary()["all"]["run"] == 0 and shown.summary()["held_out"]["claims"] == 1
+    assert shown.summary()["held_out"]["run"] == shown.summary()["held_out"]["reproduced"] == 1
     assert any("counted apart" in line for line in summary_lines(shown))
 
 

@@ -102,16 +102,20 @@ class ClaimResults:
             "without_structure_and_calibration": _count(independent),
             "held_out": {
                 "shown": self.shows_held_out,
-                **(_count([r for r in self.results if r.held_out]) if self.shows_held_out else {}),
+                **(
+                    _count([r for r in self.results if r.held_out], held_out=True)
+                    if self.shows_held_out
+                    else {}
+                ),
                 "claims": sum(r.held_out for r in self.results),
             },
         }
 
 
-def _count(results: Sequence[ClaimResult]) -> dict[str, Any]:
-    """Counts of one set of claims; held-out claims are counted apart."""
+def _count(results: Sequence[ClaimResult], *, held_out: bool = False) -> dict[str, Any]:
+    """Counts of one set of claims: of those that are not held out, or of those that are."""
     verdicts = Counter(r.verdict for r in results)
-    open_verdicts = Counter(r.verdict for r in results if not r.held_out)
+    open_verdicts = Counter(r.verdict for r in results if r.held_out == held_out)
     run = sum(open_verdicts[word] for word in ("reproduced", "divided", "contradicted"))
     return {
         "executable": len(results),
@@ -120,7 +124,7 @@ def _count(results: Sequence[ClaimResult]) -> dict[str, Any]:
         "divided": open_verdicts["divided"],
         "contradicted": open_verdicts["contradicted"],
         "contradicted_with_opposite_reproduced": sum(
-            r.verdict == "contradicted" and r.opposite_reproduced for r in results if not r.held_out
+            r.verdict == "contradicted" and r.opposite_reproduced for r in results if r.held_out == held_out
         ),
         "not_covered": open_verdicts["not covered"],
         "held_out_not_shown": verdicts["held out"],
