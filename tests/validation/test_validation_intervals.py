@@ -59,7 +59,9 @@ def test_a_headline_outside_its_interval_does_not_widen_it():
     trial = load_trial("cleopatra")
     samples = np.full(40, 0.5) + 0.001 * np.arange(40)
     p = _predict(Estimate(0.9, 0.88, 0.92), 0.5, "rate", samples, None, 4, trial, 400, 1, "orr", None)
-    assert p.high < 0.8  # the between-trial spread of a rate near one half reaches to 0.73, the headline is 0.9
+    assert (
+        p.high < 0.8
+    )  # the between-trial spread of a rate near one half reaches to 0.73, the headline is 0.9
     assert p.value > p.high
 
 

@@ -432,11 +432,6 @@ def validation_page(
     folder : where the page will lie: pictures are linked from there
     """
     lines = [
-        # the page is made by a command and need not stand in a table of contents
-        "---",
-        "orphan: true",
-        "---",
-        "",
         "# Validation",
         "",
         f"Written by `her2 validate --page`, version {validation.version}, digest `{validation.digest}`. How to read "
