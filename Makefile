@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: trial page web test check lint-record pytest docs bench validate calibrate lock clean
+.PHONY: trial page web e2e test check lint-record pytest docs bench validate calibrate lock clean
 
 trial: $(READY)
 	$(BIN)/her2 trial cleopatra
@@ -30,6 +30,9 @@ check: $(READY)
 
 pytest: $(READY)
 	$(BIN)/pytest -n 2 -m "not slow"
+
+e2e: $(READY)
+	$(BIN)/pytest tests/web/e2e
 
 docs: $(READY)
 	$(BIN)/sphinx-build -q -W -b html docs docs/_build/html

@@ -30,7 +30,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -317,13 +317,14 @@ def try_workers(
     with tempfile.TemporaryDirectory() as name, open_executor(f"local:{workers}") as executor:
 
         def kill_one() -> None:
-            try:
-                pids = list(executor.client.run(os.getpid).values())  # type: ignore[attr-defined]
+            # each worker process has a nanny in this one, which starts it again
+            nannies = executor.cluster.workers.values()  # type: ignore[attr-defined]
+            pids = [nanny.pid for nanny in nannies if nanny.pid]
+            if pids:
                 pid = rng.choice(pids)
-                os.kill(pid, signal.SIGKILL)
-            except Exception:
-                return  # a worker died while it was asked; the next try finds another
-            killed.append(pid)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                    killed.append(pid)
 
         def kill_some() -> None:
             while not over.wait(rng.uniform(0.2, 1.5)):

@@ -92,9 +92,9 @@ def test_dask_workers(model, cleopatra, reference, tmp_path, workers):
     from her2.scale.dask import DaskExecutor
 
     with (
-        # nothing listens anywhere: workers and scheduler talk within the process
+        # workers and scheduler talk within the process; only its status page listens, on the loopback
         LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=False, dashboard_address=None
+            n_workers=workers, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
         ) as cluster,
         DaskExecutor(Client(cluster, set_as_default=False)) as executor,
     ):

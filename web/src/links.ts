@@ -4,6 +4,11 @@ export function traceHref(id: string): string {
   return `/evidence/trace?id=${encodeURIComponent(id)}`;
 }
 
+/** An entry's key in the trace, where a trial of the search is a study. */
+export function traceKey(kind: string, id: string): string {
+  return `${kind === "trial" ? "study" : kind}:${id}`;
+}
+
 export function entryHref(kind: string, id: string): string {
   return `/evidence/entry/${encodeURIComponent(kind)}/${encodeURIComponent(id)}`;
 }

@@ -526,7 +526,10 @@ export interface Validation {
   not_run: { id: string; error: string }[];
   scores: Record<string, Record<string, ScoreRow>>;
   misses: { trial: string; endpoint: string; who: string; distance: number | null; reason: string }[];
+  /** Whether the run looked at held-out figures; whether they are shown is another matter. */
   held_out: boolean;
+  /** Held-out figures the server does not show. */
+  hidden?: number;
   settings: Record<string, number>;
   version: string;
   posterior_digest: string;

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { columns } from "../src/evidence/graph";
 import { readPairs, writePairs } from "../src/pairs";
-import { distance } from "../src/scoreboard/distance";
+import { traceKey } from "../src/links";
+import { byDistance, distance, shareLimits } from "../src/scoreboard/distance";
+import { trialNames } from "../src/scoreboard/names";
 import { append, at, drop, put, read } from "../src/trial/document";
 import type { Trace } from "../src/types";
 
@@ -50,10 +52,49 @@ describe("distance of a published figure", () => {
     expect(distance({ ...e, published: 20 })).toBeCloseTo(1, 12);
     expect(distance({ ...e, published: 5 })).toBeCloseTo(1, 12);
     expect(distance({ ...e, published: 10 })).toBe(0);
-    expect(distance({ statistic: "rate", predicted: 0.5, low90: 0.4, high90: 0.6, published: 0.65 })).toBeCloseTo(1.5, 12);
+    expect(distance({ statistic: "rate", predicted: 0.5, low90: 0.4, high90: 0.6, published: 0.65 })).toBeCloseTo(Math.log(0.65 / 0.35) / Math.log(0.6 / 0.4), 12);
   });
   it("is 0 beyond a median whose upper limit is not reached", () => {
     expect(distance({ ...e, high90: null, published: 40 })).toBe(0);
+  });
+});
+
+describe("scoreboard", () => {
+  it("puts a miss before a figure whose predicted median is not reached", () => {
+    const rows = [
+      { id: "unreached", e: { inside90: true }, distance: Number.NaN },
+      { id: "near", e: { inside90: true }, distance: 0.2 },
+      { id: "far", e: { inside90: true }, distance: 0.9 },
+      { id: "missed", e: { inside90: false }, distance: 1.1 },
+      { id: "point", e: { inside90: false }, distance: Infinity },
+    ];
+    expect([...rows].sort(byDistance).map((r) => r.id)).toEqual(["point", "missed", "far", "near", "unreached"]);
+  });
+  it("has exact limits of a share", () => {
+    // of none and of all in closed form; of one in two by symmetry
+    expect(shareLimits(0, 10)[0]).toBe(0);
+    expect(shareLimits(0, 10)[1]).toBeCloseTo(1 - 0.025 ** (1 / 10), 10);
+    expect(shareLimits(7, 7)[0]).toBeCloseTo(0.025 ** (1 / 7), 10);
+    const [low, high] = shareLimits(51, 102);
+    expect(low + high).toBeCloseTo(1, 10);
+    expect(low).toBeGreaterThan(0.3);
+  });
+  it("names trials as their titles do, and no two alike", () => {
+    const names = trialNames([
+      { id: "burris_2013", title: "Margetuximab alone (Burris 2013, update 2015)" },
+      { id: "a_2013", title: "One or two years (HERA, A 2013)" },
+      { id: "b_2005", title: "One year (HERA, B 2005)" },
+      { id: "emilia", title: "T-DM1 (EMILIA)" },
+      { id: "emilia_cns", title: "T-DM1 in brain metastases (EMILIA)" },
+    ]);
+    expect([...names.values()]).toEqual(["Burris 2013", "HERA, A 2013", "HERA, B 2005", "EMILIA", "EMILIA CNS"]);
+  });
+});
+
+describe("keys of the trace", () => {
+  it("call a trial of the search a study", () => {
+    expect(traceKey("trial", "cleopatra")).toBe("study:cleopatra");
+    expect(traceKey("claim", "c1")).toBe("claim:c1");
   });
 });
 

@@ -48,7 +48,7 @@ class DaskExecutor(AbstractExecutor):
         with dask.config.set({"distributed.scheduler.allowed-failures": LOST_LIMIT}):
             cluster = LocalCluster(  # type: ignore[no-untyped-call]
                 n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1",
-                dashboard_address=None, silence_logs=logging.CRITICAL,
+                dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL,
             )  # fmt: skip
         client = Client(cluster, set_as_default=False)  # type: ignore[no-untyped-call]
         return cls(client, cluster)

@@ -72,9 +72,12 @@ def _wait(base: str, process: subprocess.Popen[bytes], log: Path) -> None:
     pytest.fail("the server did not answer")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium of the distribution, without a window."""
+    """Chromium of the distribution, without a window.
+
+    Of the module, not of the session: while it runs, its event loop forbids the other tests theirs.
+    """
     playwright = pytest.importorskip("playwright.sync_api")
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine")

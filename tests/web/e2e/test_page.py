@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from browsing import ROOT, Watched
 
+pytestmark = pytest.mark.slow  # minutes in a browser: `make e2e`
+
 VIEWS = {
     "overview": "/",
     "pathway": "/pathway?drugs=trastuzumab:clinical&switches=pten-loss:1&on=akt",
@@ -305,6 +307,9 @@ def test_the_scoreboard_puts_misses_first_and_leads_to_trial_and_line(scripted: 
     dot = page.locator("svg[data-chart='agreement'] a[aria-label*='outside']")
     assert dot.get_attribute("href") == "/trial/cleopatra"
     assert dot.get_attribute("data-source") == "place:review_b lines 651"
+    calibration = page.locator("svg[data-chart='calibration']").get_attribute("aria-label")
+    assert "fitted: 100 % inside the 50 % interval" in calibration
+    assert "not used: 0 % inside the 50 % interval" in calibration
     page.get_by_label("Role").select_option("fit")
     assert rows.count() == 2
     assert "role=fit" in page.url
@@ -312,3 +317,19 @@ def test_the_scoreboard_puts_misses_first_and_leads_to_trial_and_line(scripted: 
         page.evaluate(AXE.read_text(encoding="utf-8"))
         found = page.evaluate("rules => axe.run(document, {runOnly: {type: 'tag', values: rules}})", RULES)
         assert [v["id"] for v in found["violations"]] == []
+
+
+def test_the_scoreboard_says_what_it_hides(scripted: Watched) -> None:
+    page = scripted.open("/scoreboard?all=1")
+    board = page.request.get(f"{scripted.base}/api/validation")
+    if board.status == 404:
+        pytest.skip("no validation ships with this installation")
+    hidden = board.json()["hidden"]
+    short = page.get_by_label("In short").inner_text()
+    assert (f"{hidden} held-out figures are not shown" in short) == (hidden > 0)
+    rows = page.get_by_label("Figures, misses first").locator("tbody tr")
+    missed = rows.evaluate_all("rows => rows.map(r => r.classList.contains('out'))")
+    assert any(missed)
+    assert missed == sorted(missed, reverse=True)
+    names = rows.evaluate_all("rows => rows.map(r => r.querySelector('td').textContent)")
+    assert not any("held out" in name for name in names)

@@ -241,28 +241,87 @@ export function Agreement(props: { dots: Dot[]; unit: string; logarithmic: boole
   const f = props.logarithmic ? (v: number): number => Math.log(Math.max(v, low)) : (v: number): number => v;
   const lx = linear([f(low), f(high)], [48, size - 8]);
   const ly = linear([f(low), f(high)], [size - 44, 24]);
-  const base = props.logarithmic ? [0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 40, 80].filter((t) => t >= low && t <= high) : roundTicks(low, high, 5);
+  const round = high / low < 6 ? [0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 7, 10, 15, 20, 30, 40] : [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 40, 80, 160];
+  const base = props.logarithmic ? round.filter((t) => t >= low && t <= high) : roundTicks(low, high, 5);
   const sx = Object.assign((v: number) => lx(f(v)), { domain: [low, high] as const, range: lx.range, invert: (v: number) => v });
   const sy = Object.assign((v: number) => ly(f(v)), { domain: [low, high] as const, range: ly.range, invert: (v: number) => v });
+  const unit = props.unit && `, ${props.unit}`;
+  // a dot takes clicks as far as half way to the next one, so that none leads to the trial of another
+  const reach = (d: Dot): number => {
+    const others = dots.map((o) => Math.hypot(sx(o.x) - sx(d.x), sy(o.y) - sy(d.y)) / 2).filter((r) => r > 0);
+    return Math.max(4, Math.min(12, ...others));
+  };
   return (
     <div class="chart" ref={ref} data-source={source}>
       <svg viewBox={`0 0 ${size} ${size}`} style={{ maxWidth: `${size}px` }} role="group" aria-label={`${props.name}: predicted against published, ${dots.length} figures`} data-chart="agreement">
-        <AxisLeft scale={sy} x={48} ticks={base} text={props.text} label={`predicted ${props.name}, ${props.unit}`} gridTo={size - 8} />
-        <AxisBottom scale={sx} y={size - 44} ticks={base} text={props.text} label={`published, ${props.unit}`} gridTo={24} />
+        <AxisLeft scale={sy} x={48} ticks={base} text={props.text} label={`predicted ${props.name}${unit}`} gridTo={size - 8} />
+        <AxisBottom scale={sx} y={size - 44} ticks={base} text={props.text} label={`published${unit}`} gridTo={24} />
         <path d={`M${sx(low)},${sy(low)}L${sx(high)},${sy(high)}`} style={{ stroke: "var(--ink-3)", strokeDasharray: "4 4" }} />
         {dots.map((d) => (
           <a key={d.key} href={d.href} aria-label={`${d.label}: published ${props.text(d.x)}, predicted ${props.text(d.y)}${d.inside ? "" : ", outside its interval"}`} data-source={d.source}>
             <title>{`${d.label}: published ${props.text(d.x)}, predicted ${props.text(d.y)}`}</title>
-            {d.low !== null && d.high !== null && <path d={`M${sx(d.x)},${sy(d.low)}V${sy(d.high)}`} style={{ stroke: d.inside ? "var(--s0)" : "var(--bad)", strokeOpacity: 0.35, strokeWidth: 1.5 }} />}
+            {d.low !== null && d.high !== null && <path d={`M${sx(d.x)},${sy(d.low)}V${sy(d.high)}`} style={{ stroke: d.inside ? "var(--s0)" : "var(--bad)", strokeOpacity: 0.35, strokeWidth: 1.5, pointerEvents: "none" }} />}
             {d.inside ? (
               <circle cx={sx(d.x)} cy={sy(d.y)} r={4} style={{ fill: "var(--s0)" }} />
             ) : (
               <path d={`M${sx(d.x)},${sy(d.y) - 5.5}l5.5,5.5l-5.5,5.5l-5.5,-5.5z`} style={{ fill: "var(--bad)" }} />
             )}
-            <circle cx={sx(d.x)} cy={sy(d.y)} r={12} fill="transparent" />
+            <circle cx={sx(d.x)} cy={sy(d.y)} r={reach(d)} fill="transparent" />
           </a>
         ))}
       </svg>
+    </div>
+  );
+}
+
+export interface Level {
+  /** Share that is meant, and what was found. */
+  meant: number;
+  found: number;
+  low: number;
+  high: number;
+  n: number;
+}
+
+/** Share of figures inside their intervals against the share that is meant; on the line both agree. */
+export function Calibration({ series, source }: { series: { name: string; levels: Level[] }[]; source: string }) {
+  const [ref, width] = useWidth<HTMLDivElement>(360);
+  const size = Math.min(width, 460);
+  const x = linear([0.4, 1], [48, size - 8]);
+  const y = linear([0, 1.04], [size - 44, 24]);
+  const percent = (v: number): string => `${Math.round(100 * v)}`;
+  const said = series.map((s) => `${s.name}: ${s.levels.map((l) => `${percent(l.found)} % inside the ${percent(l.meant)} % interval`).join(", ")}`);
+  return (
+    <div class="chart" ref={ref} data-source={source}>
+      <svg viewBox={`0 0 ${size} ${size}`} style={{ maxWidth: `${size}px` }} role="img" aria-label={`Calibration. ${said.join("; ")}`} data-chart="calibration">
+        <AxisLeft scale={y} x={48} ticks={[0, 0.2, 0.4, 0.6, 0.8, 1]} text={percent} label="found inside, %" gridTo={size - 8} />
+        <AxisBottom scale={x} y={size - 44} ticks={[0.5, 0.8, 0.9]} text={percent} label="meant, %" gridTo={24} />
+        <path d={`M${x(0.4)},${y(0.4)}L${x(1)},${y(1)}`} style={{ stroke: "var(--ink-3)", strokeDasharray: "4 4" }} />
+        {series.map((s, k) =>
+          s.levels.map((l) => {
+            const at = x(l.meant) + (k - (series.length - 1) / 2) * 11;
+            return (
+              <g key={`${s.name}${l.meant}`}>
+                <title>{`${s.name}: ${percent(l.found)} % (${percent(l.low)} to ${percent(l.high)}), ${percent(l.meant)} % meant`}</title>
+                <path d={`M${at},${y(l.low)}V${y(l.high)}`} style={{ stroke: colour(k), strokeWidth: 1.6, strokeOpacity: 0.6 }} />
+                {k === 0 ? (
+                  <circle cx={at} cy={y(l.found)} r={4.5} style={{ fill: colour(k) }} />
+                ) : (
+                  <rect x={at - 4} y={y(l.found) - 4} width={8} height={8} style={{ fill: colour(k) }} />
+                )}
+              </g>
+            );
+          }),
+        )}
+      </svg>
+      <div class="legend">
+        {series.map((s, k) => (
+          <span key={s.name}>
+            <i class="key" style={{ background: colour(k), borderRadius: k === 0 ? "50%" : "0" }} />
+            {s.name}, {s.levels[0]?.n} figures: {s.levels.map((l) => percent(l.found)).join(", ")}&nbsp;%
+          </span>
+        ))}
+      </div>
     </div>
   );
 }

@@ -5,7 +5,7 @@ import { useGet } from "../api";
 import { Forest } from "../charts/forest";
 import { Figure } from "../charts/frame";
 import { endpointShort, interval, regimen, show, title, words } from "../format";
-import { entryHref, traceHref } from "../links";
+import { entryHref, traceHref, traceKey } from "../links";
 import { go, queryText, setQuery, useQuery, useRoute } from "../route";
 import type { ConflictRow, EvidenceEntry, Facets, Hit, Meta, Place, Search, Trace, TraceNode } from "../types";
 import { Failure, Segments, Select, TextField, Wait } from "../widgets/basic";
@@ -180,7 +180,7 @@ function SearchView() {
 
 function Result({ hit }: { hit: Hit }) {
   return (
-    <article class="result" data-source={`record:${hit.kind}:${hit.id}`}>
+    <article class="result" data-source={`record:${traceKey(hit.kind, hit.id)}`}>
       <h3>
         <a href={entryHref(hit.kind, hit.id)}>{hit.title}</a>
       </h3>
@@ -191,7 +191,7 @@ function Result({ hit }: { hit: Hit }) {
         {Boolean(hit["likely_correct"]) && <span class="chip warn">probably misprinted</span>}
         {hit.user && <span class="chip good">your own record</span>}
         <Places places={hit.places} />
-        <a class="small target" href={traceHref(`${hit.kind === "trial" ? "study" : hit.kind}:${hit.id}`)}>
+        <a class="small target" href={traceHref(traceKey(hit.kind, hit.id))}>
           trace
         </a>
       </p>
@@ -204,7 +204,7 @@ function EntryView({ kind, id }: { kind: string; id: string }) {
   if (!found.data) return found.error ? <Failure error={found.error} /> : <Wait />;
   const e = found.data;
   return (
-    <div class="grid side-right" data-source={`record:${kind}:${id}`}>
+    <div class="grid side-right" data-source={`record:${traceKey(kind, id)}`}>
       <article class="panel">
         <p class="row small">
           <span class="chip">{e.kind}</span>
@@ -220,7 +220,7 @@ function EntryView({ kind, id }: { kind: string; id: string }) {
         <Neighbours title="Rests on" nodes={e.rests_on} />
         <Neighbours title="Supports" nodes={e.supports} />
         <p>
-          <a href={traceHref(`${kind === "trial" ? "study" : kind}:${id}`)}>See the trace graph</a>
+          <a href={traceHref(traceKey(kind, id))}>See the trace graph</a>
         </p>
       </aside>
     </div>

@@ -41,7 +41,7 @@ export function OverviewView() {
       <nav class="grid doors" aria-label="What to do next">
         <Door href="/pathway" heading="Change the cell">Drugs and doses by sliders, fifty mechanisms on and off, two conditions side by side.</Door>
         <Door href="/trial" heading="Run a trial">Any trial of the reviews, or one of your own: arms, regimens, population, endpoints.</Door>
-        <Door href="/scoreboard" heading="See where it fails">Every published figure beside its prediction, misses first.</Door>
+        <Door href="/scoreboard" heading="See where it fails">Published figures beside their predictions, misses first.</Door>
         <Door href="/patient" heading="Explain a patient">Escape routes, options of the rules, predicted courses and the reasons.</Door>
         <Door href="/evidence" heading="Read the evidence">Claims with their lines, contradictions, and what each number rests on.</Door>
       </nav>

@@ -2,12 +2,13 @@
 
 import { useMemo } from "preact/hooks";
 import { useGet } from "../api";
-import { Agreement, type Dot } from "../charts/bars";
+import { Agreement, Calibration, type Dot } from "../charts/bars";
 import { Figure } from "../charts/frame";
-import { endpointShort, interval, show, title, words, type Kind } from "../format";
+import { endpointShort, interval, regimen, show, title, words, type Kind } from "../format";
 import { trialHref } from "../links";
 import { setQuery, useRoute } from "../route";
-import { distance } from "./distance";
+import { byDistance, distance, shareLimits } from "./distance";
+import { trialNames } from "./names";
 import type { ScoreRow, TrialRow, Validation, ValidationEndpoint } from "../types";
 import { Select, Wait } from "../widgets/basic";
 import { Num, PlaceButton, placeSource, RunLine, runSource } from "../widgets/source";
@@ -15,17 +16,22 @@ import { Num, PlaceButton, placeSource, RunLine, runSource } from "../widgets/so
 interface Row {
   key: string;
   trial: string;
+  name: string;
   title: string;
   setting: string;
   who: string;
   e: ValidationEndpoint;
   kind: Kind;
+  /** Whether the null model simulated the trial at all: only then a missing median of its own is one not reached. */
+  nullRan: boolean;
   /** How far the published figure lies outside: distance from the median in half widths of the 90 % interval. */
   distance: number;
 }
 
 const ROLES: Record<string, string> = { fit: "fitted", held_out: "held out", context: "not used" };
 const GROUPS: Record<string, string> = { fit: "Fitted figures: reproduction", held_out: "Held-out figures: prediction", context: "Neither fitted nor held out", leave_one_out: "Each trial left out of the fit" };
+
+const SUMMARY: Record<string, string> = { fit: "fitted figures", held_out: "held-out figures", context: "figures neither fitted nor held out" };
 
 export function kindOf(statistic: string): Kind {
   return statistic === "hr" ? "hr" : statistic === "rate" ? "rate" : "median";
@@ -40,7 +46,7 @@ export function ScoreboardView() {
       <div class="head">
         <div>
           <h1>Scoreboard</h1>
-          <p>Every published figure beside its prediction, misses first. Fitted figures show reproduction only; what was not fitted shows prediction.</p>
+          <p>Published figures beside their predictions, misses first. Fitted figures show reproduction only; what was not fitted shows prediction.</p>
         </div>
       </div>
       {validation.error && (
@@ -55,37 +61,42 @@ export function ScoreboardView() {
   );
 }
 
-function rowsOf(v: Validation, trials: readonly TrialRow[]): Row[] {
+function rowsOf(v: Validation, trials: readonly TrialRow[], names: ReadonlyMap<string, string>): Row[] {
   return v.trials.flatMap((t) => {
     const known = trials.find((k) => k.id === t.id);
-    const arm = (id: string): string => known?.arms.find((a) => a.id === id)?.label ?? id;
+    const arm = (id: string): string => known?.arms.find((a) => a.id === id)?.label ?? regimen(id);
+    const nullRan = t.endpoints.some((e) => typeof e.null_model === "number");
     return t.endpoints
       .filter((e) => e.published !== null)
       .map((e, i) => ({
         key: `${t.id}/${i}`,
         trial: t.id,
+        name: names.get(t.id) ?? words(t.id),
         title: t.title,
         setting: known?.setting ?? "",
         who: (e.arm ? arm(e.arm) : e.contrast ? `${arm(e.contrast.experimental)} v ${arm(e.contrast.control)}` : "") + (e.subgroup ? `, ${words(e.subgroup)}` : ""),
         e,
         kind: kindOf(e.statistic),
+        nullRan,
         distance: distance(e),
       }));
   });
 }
 
 function Board({ v, trials, query }: { v: Validation; trials: TrialRow[]; query: URLSearchParams }) {
-  const rows = useMemo(() => rowsOf(v, trials), [v, trials]);
+  const names = useMemo(() => trialNames(v.trials), [v]);
+  const rows = useMemo(() => rowsOf(v, trials, names), [v, trials, names]);
   const role = query.get("role") ?? "";
   const statistic = query.get("statistic") ?? "";
   const endpoint = query.get("endpoint") ?? "";
   const setting = query.get("setting") ?? "";
   const shownRows = rows
     .filter((r) => (!role || r.e.role === role) && (!statistic || r.e.statistic === statistic) && (!endpoint || r.e.endpoint === endpoint) && (!setting || r.setting === setting))
-    .sort((a, b) => (Number.isFinite(b.distance) ? b.distance : 99) - (Number.isFinite(a.distance) ? a.distance : 99));
+    .sort(byDistance);
   const run = { id: v.digest, digest: v.digest, version: v.version, posterior: v.posterior_digest };
   const source = runSource(run);
-  const inside = shownRows.filter((r) => r.e.inside90).length;
+  const roles = ["held_out", "context", "fit"].filter((x) => shownRows.some((r) => r.e.role === x));
+  const hidden = v.hidden ?? 0;
   const most = query.get("all") ? shownRows.length : 60;
   const choose = (name: string, label: string, values: string[], text: (x: string) => string) => (
     <Select label={label} value={query.get(name) ?? ""} onChange={(x) => setQuery({ [name]: x || null })}>
@@ -102,22 +113,32 @@ function Board({ v, trials, query }: { v: Validation; trials: TrialRow[]; query:
     <div class="stack">
       <section class="panel" aria-label="In short" data-source={source}>
         <div class="big">
-          <div>
-            <strong>
-              {inside} of {shownRows.length}
-            </strong>
-            <span>published figures inside their 90&nbsp;% interval</span>
-          </div>
-          <div>
-            <strong>{shownRows.length ? show(inside / shownRows.length, "rate") : "–"}</strong>
-            <span>of those chosen below; 90&nbsp;% is meant</span>
-          </div>
+          {roles.map((x) => {
+            const of = shownRows.filter((r) => r.e.role === x);
+            const inside = of.filter((r) => r.e.inside90).length;
+            return (
+              <div key={x}>
+                <strong>
+                  {inside} of {of.length}
+                </strong>
+                <span>
+                  {SUMMARY[x]} inside their 90&nbsp;% interval, {show(inside / of.length, "rate")}
+                </span>
+              </div>
+            );
+          })}
           <div>
             <strong>{new Set(shownRows.map((r) => r.trial)).size}</strong>
             <span>trials</span>
           </div>
         </div>
-        {!v.held_out && <p class="note">Held-out figures were not read in this run and are not shown here.</p>}
+        {hidden > 0 ? (
+          <p class="note">
+            {hidden} held-out figures are not shown: neither their published values nor any score that counts them. What stands here is mostly reproduction and says little about prediction; the held-out scores are in the documentation, under Validation.
+          </p>
+        ) : (
+          !v.held_out && <p class="note">Held-out figures were not read in this run and are not shown here.</p>
+        )}
       </section>
       <section class="panel no-print" aria-label="Filters">
         <div class="fields">
@@ -127,11 +148,13 @@ function Board({ v, trials, query }: { v: Validation; trials: TrialRow[]; query:
           {choose("setting", "Setting", unique((r) => r.setting), title)}
         </div>
       </section>
-      <div class="grid two">
+      <div class="grid plots">
         {(["median", "rate", "hr"] as const).map((s) => {
           const of = shownRows.filter((r) => r.e.statistic === s);
           if (of.length < 2) return null;
-          const dots: Dot[] = of
+          // misses last, so that they lie on top
+          const dots: Dot[] = [...of]
+            .reverse()
             .filter((r) => r.e.published !== null && r.e.predicted !== null)
             .map((r) => ({
               key: r.key,
@@ -139,7 +162,7 @@ function Board({ v, trials, query }: { v: Validation; trials: TrialRow[]; query:
               y: r.e.predicted as number,
               low: r.e.low90,
               high: r.e.high90,
-              label: `${r.trial}, ${endpointShort(r.e.endpoint)}, ${r.who}`,
+              label: `${r.name}, ${endpointShort(r.e.endpoint)}, ${r.who}`,
               inside: r.e.inside90 === true,
               href: trialHref(r.trial),
               source: `place:${r.e.source ?? ""}`,
@@ -149,7 +172,7 @@ function Board({ v, trials, query }: { v: Validation; trials: TrialRow[]; query:
             <section class="panel" key={s} aria-label={`Predicted against published ${name}`}>
               <h2>{title(name)}s</h2>
               <Figure name={`validation ${name}`} source={source} caption="Bars: 90 % predictive intervals. Diamonds lie outside. A dot leads to its trial.">
-                <Agreement dots={dots} unit={s === "hr" ? "ratio" : s === "rate" ? "%" : "months"} logarithmic={s !== "rate"} source={source} name={name} text={(x) => (s === "rate" ? `${Math.round(100 * x)}` : String(Number(x.toPrecision(2))))} />
+                <Agreement dots={dots} unit={s === "hr" ? "" : s === "rate" ? "%" : "months"} logarithmic={s !== "rate"} source={source} name={name} text={(x) => (s === "rate" ? `${Math.round(100 * x)}` : String(Number(x.toPrecision(2))))} />
               </Figure>
             </section>
           );
@@ -158,13 +181,15 @@ function Board({ v, trials, query }: { v: Validation; trials: TrialRow[]; query:
       </div>
       <section class="panel" aria-label="Figures, misses first">
         <h2>Misses first</h2>
+        <p class="small muted" data-source="text">
+          In red: outside the 90&nbsp;% interval. Off by: distance from the predicted median, 1 at the limit of that interval.
+        </p>
         <div class="scroll">
           <table>
             <thead>
               <tr>
                 <th>trial</th>
-                <th>statistic</th>
-                <th>of</th>
+                <th>figure</th>
                 <th class="n">published</th>
                 <th class="n">
                   predicted <span class="sub" data-source="text">90&nbsp;% interval</span>
@@ -178,15 +203,16 @@ function Board({ v, trials, query }: { v: Validation; trials: TrialRow[]; query:
               {shownRows.slice(0, most).map((r) => (
                 <tr key={r.key} class={r.e.inside90 ? "" : "out"}>
                   <td>
-                    <a href={trialHref(r.trial)} title={r.title}>
-                      {words(r.trial).toUpperCase() === r.trial.toUpperCase() ? r.trial.toUpperCase() : words(r.trial)}
+                    <a href={trialHref(r.trial)} title={r.title} data-source="text">
+                      {r.name}
                     </a>
                     <span class="sub">{ROLES[r.e.role] ?? r.e.role}</span>
                   </td>
-                  <td>
-                    {r.kind === "hr" ? "HR" : r.kind === "median" ? "median" : ""} {endpointShort(r.e.endpoint)}
+                  <td class="what" data-source="text">
+                    {r.kind === "hr" ? "HR " : r.kind === "median" ? "median " : ""}
+                    {endpointShort(r.e.endpoint)}
+                    <span class="sub">{r.who}</span>
                   </td>
-                  <td>{r.who}</td>
                   <td class="n pub">
                     <Num source={r.e.figure ? `record:${r.e.figure}` : placeSource(r.e.source)} about={`Published ${endpointShort(r.e.endpoint)}, ${r.trial}`}>
                       {show(r.e.published, r.kind)}
@@ -201,7 +227,7 @@ function Board({ v, trials, query }: { v: Validation; trials: TrialRow[]; query:
                   </td>
                   <td class="n">
                     <Num source={source} about="Null model">
-                      {show(r.e.null_model, r.kind)}
+                      {r.nullRan ? show(r.e.null_model, r.kind) : "–"}
                     </Num>
                   </td>
                   <td class="n">
@@ -209,7 +235,7 @@ function Board({ v, trials, query }: { v: Validation; trials: TrialRow[]; query:
                       {Number.isFinite(r.distance) ? r.distance.toFixed(2) : "–"}
                     </Num>
                   </td>
-                  <td>
+                  <td class="where">
                     <PlaceButton where={r.e.source} />
                   </td>
                 </tr>
@@ -218,7 +244,7 @@ function Board({ v, trials, query }: { v: Validation; trials: TrialRow[]; query:
           </table>
         </div>
         {shownRows.length > most && (
-          <button type="button" onClick={() => setQuery({ all: "1" })}>
+          <button type="button" data-source="count:figures" onClick={() => setQuery({ all: "1" })}>
             Show all {shownRows.length}
           </button>
         )}
@@ -227,13 +253,18 @@ function Board({ v, trials, query }: { v: Validation; trials: TrialRow[]; query:
       {v.misses.some((m) => m.reason) && (
         <section class="panel" aria-label="Reasons">
           <h2>What is known about the misses</h2>
-          <dl class="facts">
+          <dl class="facts reasons">
             {v.misses
               .filter((m) => m.reason)
               .map((m, i) => (
                 <>
                   <dt key={`${i}t`}>
-                    <a href={trialHref(m.trial)}>{words(m.trial)}</a> {endpointShort(m.endpoint)}
+                    <a href={trialHref(m.trial)} data-source="text">
+                      {names.get(m.trial) ?? words(m.trial)}
+                    </a>{" "}
+                    <span data-source="text">
+                      {endpointShort(m.endpoint)}, {regimen(m.who)}
+                    </span>
                   </dt>
                   <dd key={i} data-source={source}>
                     {m.reason}
@@ -248,56 +279,39 @@ function Board({ v, trials, query }: { v: Validation; trials: TrialRow[]; query:
   );
 }
 
-/** Share of figures inside their 50, 80 and 90 % intervals beside the share that is meant. */
+/** Share of figures inside their 50, 80 and 90 % intervals beside the share that is meant, fitted figures apart. */
 function Levels({ rows, source }: { rows: Row[]; source: string }) {
-  const levels = [50, 80, 90] as const;
-  const shares = levels.map((l) => {
-    const of = rows.filter((r) => typeof (r.e as unknown as Record<string, unknown>)[`low${l}`] === "number");
-    const inside = of.filter((r) => {
-      const low = (r.e as unknown as Record<string, number>)[`low${l}`] as number;
-      const high = (r.e as unknown as Record<string, number | null>)[`high${l}`];
-      const x = r.e.published as number;
-      return x >= low && (high === null || high === undefined || x <= high);
+  const series = ["fit", "context", "held_out"].flatMap((role) => {
+    const of = rows.filter((r) => r.e.role === role);
+    const levels = ([50, 80, 90] as const).flatMap((l) => {
+      const limits = of.flatMap((r) => {
+        const low = r.e[`low${l}`];
+        return typeof low === "number" ? [{ x: r.e.published as number, low, high: r.e[`high${l}`] ?? null }] : [];
+      });
+      if (!limits.length) return [];
+      const inside = limits.filter((i) => i.x >= i.low && (i.high === null || i.x <= i.high)).length;
+      const [low, high] = shareLimits(inside, limits.length);
+      return [{ meant: l / 100, found: inside / limits.length, low, high, n: limits.length }];
     });
-    return { level: l, n: of.length, share: of.length ? inside.length / of.length : Number.NaN };
+    return levels.length ? [{ name: ROLES[role] ?? role, levels }] : [];
   });
+  if (!series.length) return null;
   return (
     <section class="panel" aria-label="Calibration of the intervals">
       <h2>Calibration of the intervals</h2>
-      <table data-source={source}>
-        <thead>
-          <tr>
-            <th>interval</th>
-            <th class="n">meant</th>
-            <th class="n">found</th>
-            <th>0 to 100&nbsp;%</th>
-          </tr>
-        </thead>
-        <tbody>
-          {shares
-            .filter((s) => s.n > 0)
-            .map((s) => (
-              <tr key={s.level}>
-                <td>
-                  {s.level}&nbsp;% <span class="sub">{s.n} figures</span>
-                </td>
-                <td class="n">{s.level}&nbsp;%</td>
-                <td class="n">
-                  <strong>{Math.round(100 * s.share)}&nbsp;%</strong>
-                </td>
-                <td class="level">
-                  <svg viewBox="0 0 100 12" preserveAspectRatio="none" aria-hidden="true">
-                    <rect width="100" height="12" style={{ fill: "var(--sunk)" }} />
-                    <rect width={100 * s.share} height="12" style={{ fill: "var(--s0)", fillOpacity: 0.55 }} />
-                    <rect x={s.level - 0.5} width="1" height="12" style={{ fill: "var(--ink)" }} />
-                  </svg>
-                </td>
-              </tr>
-            ))}
-        </tbody>
-      </table>
+      <Figure name="validation calibration" source={source} caption="Bars: exact 95&nbsp;% limits, as if figures were independent. On the dashed line the intervals hold what they promise; below it they are too narrow.">
+        <Calibration series={series} source={source} />
+      </Figure>
     </section>
   );
+}
+
+const BASELINES: Record<string, string> = { constant_hr: "HR = 0.8" };
+
+/** What a score says beside that of a baseline, in words. */
+function verdict(beats: boolean | null | undefined, better: string): string {
+  if (better === "nominal") return beats === true ? "nearer than" : beats === false ? "not nearer than" : "as near as";
+  return beats === true ? "beats" : beats === false ? "does not beat" : better === "none" ? "" : "as good as";
 }
 
 function scoreText(x: number | null, unit: string): string {
@@ -330,7 +344,7 @@ function Scores({ v, source }: { v: Validation; source: string }) {
               </tr>
               {Object.entries(scores).map(([name, s]: [string, ScoreRow]) => (
                 <tr key={name}>
-                  <td title={s.says}>{s.says || words(name)}</td>
+                  <td class="wide-cell">{s.says ? s.says.replace(/^[A-Z_]+(?=:)/, (x) => endpointShort(x.toLowerCase())) : words(name)}</td>
                   <td class="n">
                     <strong>{scoreText(s.value, s.unit)}</strong>
                     {s.low95 !== undefined && (
@@ -341,14 +355,16 @@ function Scores({ v, source }: { v: Validation; source: string }) {
                   </td>
                   <td class="n">{s.n}</td>
                   <td>
-                    {Object.entries(s.versus ?? {}).map(([b, x]) => {
+                    <span class="row chips">
+                      {Object.entries(s.versus ?? {}).map(([b, x]) => {
                       const beats = s.beats?.[b];
                       return (
                         <span key={b} class={`chip ${beats === true ? "good" : beats === false ? "bad" : ""}`}>
-                          {beats === true ? "beats" : beats === false ? "does not beat" : "beside"} {words(b)} {scoreText(x.baseline, s.unit)}
+                          {verdict(beats, s.better)} {BASELINES[b] ?? words(b)}: {scoreText(x.baseline, s.unit)}
                         </span>
                       );
                     })}
+                    </span>
                   </td>
                 </tr>
               ))}
