@@ -9,6 +9,7 @@ Each number is keyed by its own name, so that a new parameter leaves the draws o
 
 from __future__ import annotations
 
+import os
 import zlib
 from functools import lru_cache
 
@@ -17,7 +18,7 @@ import numpy as np
 from her2.cell.model import ActionKey, CellModel, acting_agents, build_cell_model
 from her2.drugs import SPANS_ZERO_MEAN, SPANS_ZERO_SD, actions_of
 from her2.errors import RecordError
-from her2.evidence.load import DATA, load_parameters
+from her2.evidence.load import DATA, USER_VARIABLE, load_parameters
 from her2.evidence.priors import to_value
 from her2.posterior import load_posterior
 
@@ -30,9 +31,13 @@ SCALE = "receptors.reference_"
 CHOSEN = DATA / "posterior" / "cell_members.tsv"
 
 
-@lru_cache(maxsize=1)
 def central() -> CellModel:
-    """The model at the centre of the posterior and of the priors."""
+    """The model at the centre of the posterior and of the priors; one for each record of the user's own."""
+    return _central(os.environ.get(USER_VARIABLE))
+
+
+@lru_cache(maxsize=2)
+def _central(_user: str | None) -> CellModel:
     return build_cell_model(load_posterior().central())
 
 
@@ -75,7 +80,6 @@ def chosen() -> tuple[int, ...]:
         ) from error
 
 
-@lru_cache(maxsize=128)
 def member(number: int) -> CellModel:
     """Member of the ensemble; numbers run from 0, the shipped choice has 64.
 
@@ -84,6 +88,11 @@ def member(number: int) -> CellModel:
     ValueError
         A member beyond those shipped.
     """
+    return _member(number, os.environ.get(USER_VARIABLE))
+
+
+@lru_cache(maxsize=128)
+def _member(number: int, _user: str | None) -> CellModel:
     choice = chosen()
     if not 0 <= number < len(choice):
         raise ValueError(f"expected a member from 0 to {len(choice) - 1}, got {number}")
