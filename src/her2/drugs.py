@@ -324,6 +324,11 @@ SPANS_ZERO_MEAN, SPANS_ZERO_SD = 0.5, 0.5
 that the prior spans zero and puts 84 % on the stated direction; assumed."""
 
 
+def drawn_effect(action: Action, u: float) -> float:
+    """Largest effect of an action of which the reviews give only a direction, at the standard normal number u."""
+    return action.max * float(np.clip(SPANS_ZERO_MEAN + SPANS_ZERO_SD * u, -1.0, 1.0))
+
+
 def central_effect(action: Action) -> float:
     """Largest effect of an action at the centre of its prior."""
     return action.max * (SPANS_ZERO_MEAN if action.spans_zero else 1.0)
@@ -367,7 +372,8 @@ def fitted_agents() -> frozenset[str]:
     return frozenset(FITTED.read_text(encoding="utf-8").split()) if FITTED.exists() else frozenset()
 
 
-def _binding(action: Action) -> str:
+def binding_part(action: Action) -> str:
+    """Name of what binds, how strongly: drugs with the same part have the same draw of its potency."""
     return f"{action.on}.{action.target}.{action.half:g}"
 
 
@@ -375,7 +381,10 @@ def _binding(action: Action) -> str:
 def _fitted_bindings(_user: str | None) -> frozenset[str]:
     """Binding parts of fitted agents: another drug with the same part has the same potency."""
     return frozenset(
-        _binding(a) for name in fitted_agents() for a in actions_of(load_agent(name)) if a.half is not None
+        binding_part(a)
+        for name in fitted_agents()
+        for a in actions_of(load_agent(name))
+        if a.half is not None
     )
 
 
@@ -419,11 +428,13 @@ def drawn_agent(agent: Agent, draw: int) -> Agent:
     actions = []
     for k, action in enumerate(pd.actions):
         changed: dict[str, object] = {}
-        if action.half is not None and action.prior_log_sd is not None and _binding(action) not in known:
-            changed["half"] = action.half * math.exp(action.prior_log_sd * _normal(draw, _binding(action)))
+        if action.half is not None and action.prior_log_sd is not None and binding_part(action) not in known:
+            changed["half"] = action.half * math.exp(
+                action.prior_log_sd * _normal(draw, binding_part(action))
+            )
         if action.spans_zero:
             u = _normal(draw, f"{agent.id}.{k}.{action.on}.{action.target}")
-            changed["max"] = action.max * float(np.clip(SPANS_ZERO_MEAN + SPANS_ZERO_SD * u, -1.0, 1.0))
+            changed["max"] = drawn_effect(action, u)
             changed["spans_zero"] = False
         actions.append(action.model_copy(update=changed) if changed else action)
     return agent.model_copy(update={"pharmacodynamics": pd.model_copy(update={"actions": tuple(actions)})})

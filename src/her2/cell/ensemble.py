@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 
 from her2.cell.model import ActionKey, CellModel, acting_agents, build_cell_model
-from her2.drugs import SPANS_ZERO_MEAN, SPANS_ZERO_SD, actions_of
+from her2.drugs import actions_of, binding_part, drawn_effect
 from her2.errors import RecordError
 from her2.evidence.load import DATA, USER_VARIABLE, load_parameters
 from her2.evidence.priors import to_value
@@ -102,14 +102,13 @@ def _member(number: int, _user: str | None) -> CellModel:
     for name, agent in acting_agents().items():
         for k, action in enumerate(actions_of(agent)):
             if action.half is not None and action.prior_log_sd is not None:
-                # agents with the same binding part have the same draw
-                key = f"{action.on}.{action.target}.{action.half:g}"
+                key = binding_part(action)
                 half[name, k] = action.half * float(
                     np.exp(action.prior_log_sd * drawn(key, number, candidate))
                 )
             if action.spans_zero:
                 u = drawn(f"{name}.{k}.{action.on}.{action.target}", number, candidate)
-                largest[name, k] = action.max * float(np.clip(SPANS_ZERO_MEAN + SPANS_ZERO_SD * u, -1.0, 1.0))
+                largest[name, k] = drawn_effect(action, u)
     return build_cell_model(candidate_values(number, candidate), half, largest)
 
 

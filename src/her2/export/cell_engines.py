@@ -18,7 +18,7 @@ from her2.cell.attributes import COMPARTMENTS, catalogue, defaults
 from her2.cell.condition import Columns, active_concentration
 from her2.cell.ensemble import SCALE
 from her2.cell.model import ActionKey, CellModel, acting_agents, build_cell_model
-from her2.drugs import SPANS_ZERO_MEAN, SPANS_ZERO_SD, actions_of
+from her2.drugs import actions_of, drawn_effect
 from her2.errors import Her2Error
 from her2.evidence.load import load_parameters
 from her2.evidence.priors import to_value
@@ -189,8 +189,7 @@ def random_model(rng: np.random.Generator) -> CellModel:
             if action.half is not None and action.prior_log_sd is not None:
                 half[name, k] = action.half * float(np.exp(action.prior_log_sd * rng.standard_normal()))
             if action.spans_zero:
-                share = SPANS_ZERO_MEAN + SPANS_ZERO_SD * float(rng.standard_normal())
-                largest[name, k] = action.max * float(np.clip(share, -1.0, 1.0))
+                largest[name, k] = drawn_effect(action, float(rng.standard_normal()))
     return build_cell_model(values, half, largest)
 
 

@@ -20,7 +20,7 @@ from her2.cell.condition import Columns, Treatment, active_concentration, make_c
 from her2.cell.evaluate import drug_id
 from her2.cell.model import ActionKey, CellModel, acting_agents, build_cell_model
 from her2.cell.respond import respond
-from her2.drugs import SPANS_ZERO_MEAN, SPANS_ZERO_SD, actions_of
+from her2.drugs import actions_of, drawn_effect
 from her2.errors import Her2Error
 from her2.evidence.load import canonical_values, load_parameters
 from her2.evidence.priors import to_coordinate, to_value
@@ -225,8 +225,7 @@ def model_at(bench: Bench, z: Array) -> CellModel:
                 assert action.half is not None and action.prior_log_sd is not None
                 half[name, k] = action.half * math.exp(action.prior_log_sd * float(x))
             else:
-                share = float(np.clip(SPANS_ZERO_MEAN + SPANS_ZERO_SD * x, -1.0, 1.0))
-                largest[name, k] = action.max * share
+                largest[name, k] = drawn_effect(action, x)
     return build_cell_model(values, half, largest)
 
 

@@ -9,18 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from her2.evidence.meta_data import CAVEAT, MERGED, exp_or_none, forest_data, network_data
+
 if TYPE_CHECKING:
     from her2.evidence.contrasts import Selection
     from her2.evidence.meta_analysis import MetaAnalysis
     from her2.evidence.network_meta_analysis import Component
 
-_MERGED = {
-    "none": {},
-    "taxane": {"docetaxel": "taxane", "paclitaxel": "taxane"},
-}  # fmt: skip
-_CAVEAT = (
-    "Trials of different lines, years and control treatments; the reviews' figures, not individual data."
-)
 _COLUMNS = 8
 """Most columns of a league table side by side."""
 _TICKS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0)
@@ -72,7 +67,7 @@ def forest(
     if out is not None:
         _save_picture(chosen, pooled, out)
     if json:
-        _print_json(_forest_data(chosen, pooled, out))
+        _print_json({**forest_data(chosen, pooled), **({"picture": str(out)} if out is not None else {})})
         return
     _print_forest(chosen, pooled)
     if out is not None:
@@ -101,12 +96,12 @@ def network(
     from her2.evidence.network_meta_analysis import analyse_network, network_of
     from her2.evidence.record import load_record
 
-    if merge not in _MERGED:
-        raise unknown("merge", merge, _MERGED)
+    if merge not in MERGED:
+        raise unknown("merge", merge, MERGED)
     chosen = select_contrasts(
         load_record(), endpoint, "all", approximate=approximate, likely_correct=likely_correct
     )
-    comparisons, notes = network_of(chosen, _MERGED[merge])
+    comparisons, notes = network_of(chosen, MERGED[merge])
     if not comparisons:
         raise ContrastError(f"no randomised study of the record gives a usable hazard ratio for {endpoint}")
     found = analyse_network(comparisons, random_effects=not fixed)
@@ -114,12 +109,7 @@ def network(
     rough = sorted({c.study for c in chosen.contrasts if c.is_approximated and c.study in used})
     left_out = sorted({n.study for n in chosen.left_out} - used)
     if json:
-        _print_json({
-            "endpoint": endpoint, "connected": found.is_connected, "warning": found.warning,
-            "caveat": _CAVEAT, "approximated": rough, "left_out": left_out, "notes": notes,
-            "studies": [c.as_dict() for c in chosen.contrasts if c.study in used],
-            "components": [_component_data(c) for c in found.components],
-        })  # fmt: skip
+        _print_json(network_data(endpoint, found, chosen, used, notes))
         return
     if found.warning:
         typer.echo(f"her2: warning: {found.warning}", err=True)
@@ -131,35 +121,7 @@ def network(
         typer.echo(f"left out, no usable hazard ratio: {', '.join(left_out)}")
     for note in notes:
         typer.echo(f"left out: {note}")
-    typer.echo(_CAVEAT)
-
-
-def _forest_data(chosen: Selection, pooled: MetaAnalysis, out: Path | None) -> dict[str, Any]:
-    return {
-        "endpoint": chosen.endpoint, "contrast": chosen.contrast, "caveat": _CAVEAT,
-        "studies": [
-            {**c.as_dict(), "weight": w} for c, w in zip(chosen.contrasts, pooled.weights, strict=True)
-        ],
-        "pooled": {
-            "method": pooled.method, "knapp_hartung": pooled.is_knapp_hartung, "level": pooled.level,
-            "n_studies": pooled.n_studies, "hr": math.exp(pooled.estimate), "log_hr": pooled.estimate,
-            "se": pooled.se, "ci_low": math.exp(pooled.ci_low), "ci_high": _exp(pooled.ci_high),
-            "p": pooled.p, "prediction_low": _exp(pooled.prediction_low),
-            "prediction_high": _exp(pooled.prediction_high), "q": pooled.q, "q_df": pooled.q_df,
-            "q_p": pooled.q_p, "tau2": pooled.tau2, "i2": pooled.i2, "h2": pooled.h2,
-        },
-        "left_out": [
-            {"study": n.study, "endpoint": n.endpoint, "experimental": n.experimental, "control": n.control,
-             "reason": n.reason}
-            for n in chosen.left_out
-        ],
-        **({"picture": str(out)} if out is not None else {}),
-    }  # fmt: skip
-
-
-def _exp(x: float | None) -> float | None:
-    """Back from the log scale; nothing where it is not defined or too large to print."""
-    return math.exp(x) if x is not None and x < 700 else None
+    typer.echo(CAVEAT)
 
 
 def _interval(hr: float | None, low: float | None, high: float | None) -> str:
@@ -201,7 +163,7 @@ def _print_forest(chosen: Selection, pooled: MetaAnalysis) -> None:
         ))  # fmt: skip
     rows.append((
         f"pooled ({pooled.method}{', Knapp-Hartung' if pooled.is_knapp_hartung else ''})", "", "", "",
-        _interval(math.exp(pooled.estimate), math.exp(pooled.ci_low), _exp(pooled.ci_high)), "100%",
+        _interval(math.exp(pooled.estimate), math.exp(pooled.ci_low), exp_or_none(pooled.ci_high)), "100%",
         f"p = {pooled.p:.2g}", "",
     ))  # fmt: skip
     _print_table(
@@ -210,7 +172,7 @@ def _print_forest(chosen: Selection, pooled: MetaAnalysis) -> None:
         f"{chosen.endpoint}, {chosen.contrast}: {_studies(pooled.n_studies)}; below 1 favours the experimental arm",
     )
     predicted = (
-        _interval(None, _exp(pooled.prediction_low), _exp(pooled.prediction_high))
+        _interval(None, exp_or_none(pooled.prediction_low), exp_or_none(pooled.prediction_high))
         if pooled.prediction_low is not None
         else "needs random effects and three studies"
     )
@@ -225,27 +187,7 @@ def _print_forest(chosen: Selection, pooled: MetaAnalysis) -> None:
             typer.echo(f"{c.name}: {c.note}")
     for n in chosen.left_out:
         typer.echo(f"left out: {n.study}, {n.endpoint}, {n.experimental} v {n.control}: {n.reason}")
-    typer.echo(_CAVEAT)
-
-
-def _component_data(component: Component) -> dict[str, Any]:
-    return {
-        "treatments": list(component.treatments), "studies": list(component.studies),
-        "effects": "random" if component.is_random else "fixed", "level": component.level,
-        "tau2": component.tau2, "i2": component.i2,
-        "q": component.q, "q_df": component.q_df, "q_p": component.q_p,
-        "q_heterogeneity": component.q_within, "q_heterogeneity_df": component.q_within_df,
-        "q_heterogeneity_p": component.q_within_p,
-        "q_inconsistency": component.q_between, "q_inconsistency_df": component.q_between_df,
-        "q_inconsistency_p": component.q_between_p,
-        "ranking": [{"treatment": t, "p_score": s} for t, s in component.ranking()],
-        "league": [
-            {"treatment": e.treatment, "reference": e.reference, "hr": math.exp(e.effect),
-             "ci_low": math.exp(e.ci_low), "ci_high": math.exp(e.ci_high), "log_hr": e.effect, "se": e.se,
-             "p": e.p, "direct": e.is_direct}
-            for e in component.league()
-        ],
-    }  # fmt: skip
+    typer.echo(CAVEAT)
 
 
 def _print_component(component: Component, title: str) -> None:
@@ -356,7 +298,7 @@ def _draw(chosen: Selection, pooled: MetaAnalysis) -> Any:
         text = _interval(c.hr, c.ci_low, c.ci_high)
         style.write_text(figure, style.WIDTH - 0.15, at - 0.05, text, ha="right")
     y = n_rows - len(chosen.contrasts) - 0.5
-    ends = [math.exp(pooled.ci_low), _exp(pooled.ci_high) or high]
+    ends = [math.exp(pooled.ci_low), exp_or_none(pooled.ci_high) or high]
     middle = math.exp(pooled.estimate)
     panel.fill(
         [cut(ends[0]), cut(middle), cut(ends[1]), cut(middle)], [y, y + 0.25, y, y - 0.25],
@@ -364,13 +306,13 @@ def _draw(chosen: Selection, pooled: MetaAnalysis) -> Any:
     )  # fmt: skip
     at = bottom + y * row - 0.05
     style.write_text(figure, 0.15, at, "Pooled", fontweight="bold")
-    text = _interval(middle, ends[0], _exp(pooled.ci_high))
+    text = _interval(middle, ends[0], exp_or_none(pooled.ci_high))
     style.write_text(figure, style.WIDTH - 0.15, at, text, ha="right", fontweight="bold")
     if pooled.prediction_low is not None and pooled.prediction_high is not None:
-        reach = [math.exp(pooled.prediction_low), _exp(pooled.prediction_high) or high]
+        reach = [math.exp(pooled.prediction_low), exp_or_none(pooled.prediction_high) or high]
         panel.plot([cut(x) for x in reach], [y - 1, y - 1], color=style.ARM_COLOURS[0], linewidth=2.5)
         style.write_text(figure, 0.15, at - row, "Prediction interval")
-        text = _interval(None, reach[0], _exp(pooled.prediction_high))
+        text = _interval(None, reach[0], exp_or_none(pooled.prediction_high))
         style.write_text(figure, style.WIDTH - 0.15, at - row, text, ha="right")
     middle_x = 0.5 * (left + right)
     style.write_text(figure, middle_x, bottom - 0.38, "Hazard ratio (log scale)", ha="center")

@@ -240,7 +240,7 @@ def forest(
     """Randomised hazard ratios that answer a question, pooled; held-out figures take no part."""
     from her2.evidence.contrasts import ContrastError, select_contrasts
     from her2.evidence.meta_analysis import pool_effects
-    from her2.web.meta import forest_data
+    from her2.evidence.meta_data import forest_data
 
     chosen = select_contrasts(
         load_view().record, endpoint, contrast, approximate=approximate, likely_correct=likely_correct
@@ -271,8 +271,8 @@ def network(
 ) -> Response:
     """All treatments that randomised trials link, each connected part by itself; held-out figures take no part."""
     from her2.evidence.contrasts import ContrastError, select_contrasts
+    from her2.evidence.meta_data import MERGED, network_data
     from her2.evidence.network_meta_analysis import analyse_network, network_of
-    from her2.web.meta import MERGED, network_data
 
     chosen = select_contrasts(
         load_view().record, endpoint, "all", approximate=approximate, likely_correct=likely_correct

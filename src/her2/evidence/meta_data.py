@@ -1,4 +1,4 @@
-"""Meta-analyses as the page draws them; the same fields as `her2 evidence forest --json` and `network --json`."""
+"""Meta-analyses as plain data: what `her2 evidence forest --json` and `network --json` print and the page draws."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def forest_data(chosen: Selection, pooled: MetaAnalysis) -> dict[str, Any]:
         "pooled": {
             "method": pooled.method, "knapp_hartung": pooled.is_knapp_hartung, "level": pooled.level,
             "n_studies": pooled.n_studies, "hr": math.exp(pooled.estimate), "log_hr": pooled.estimate,
-            "se": pooled.se, "ci_low": math.exp(pooled.ci_low), "ci_high": _exp(pooled.ci_high),
-            "p": pooled.p, "prediction_low": _exp(pooled.prediction_low),
-            "prediction_high": _exp(pooled.prediction_high), "q": pooled.q, "q_df": pooled.q_df,
+            "se": pooled.se, "ci_low": math.exp(pooled.ci_low), "ci_high": exp_or_none(pooled.ci_high),
+            "p": pooled.p, "prediction_low": exp_or_none(pooled.prediction_low),
+            "prediction_high": exp_or_none(pooled.prediction_high), "q": pooled.q, "q_df": pooled.q_df,
             "q_p": pooled.q_p, "tau2": pooled.tau2, "i2": pooled.i2, "h2": pooled.h2,
         },
         "left_out": [
@@ -60,13 +60,13 @@ def _component(c: Component) -> dict[str, Any]:
         "ranking": [{"treatment": t, "p_score": s} for t, s in c.ranking()],
         "league": [
             {"treatment": e.treatment, "reference": e.reference, "hr": math.exp(e.effect),
-             "ci_low": _exp(e.ci_low), "ci_high": _exp(e.ci_high), "log_hr": e.effect, "se": e.se,
+             "ci_low": exp_or_none(e.ci_low), "ci_high": exp_or_none(e.ci_high), "log_hr": e.effect, "se": e.se,
              "p": e.p, "direct": e.is_direct}
             for e in c.league()
         ],
     }  # fmt: skip
 
 
-def _exp(x: float | None) -> float | None:
+def exp_or_none(x: float | None) -> float | None:
     """Back from the log scale; nothing where it is not defined or too large to print."""
     return math.exp(x) if x is not None and x < 700 else None
