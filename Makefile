@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: trial page web e2e test check lint-record pytest docs bench validate calibrate lock clean
+.PHONY: trial page web e2e test check lint-record pytest docs trust wheel sbom credibility bench validate calibrate lock clean
 
 trial: $(READY)
 	$(BIN)/her2 trial cleopatra
@@ -23,8 +23,8 @@ web:
 test: check pytest docs
 
 check: $(READY)
-	$(BIN)/ruff format --check src tests benchmarks examples
-	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/ruff format --check src tests benchmarks examples trust docs/notebooks
+	$(BIN)/ruff check src tests benchmarks examples trust docs/notebooks
 	$(BIN)/mypy
 	$(BIN)/her2 lint
 
@@ -34,12 +34,32 @@ pytest: $(READY)
 e2e: $(READY)
 	$(BIN)/pytest tests/web/e2e
 
+# what was tried to break it, and what the numbers were held against; FULL=1 takes about an hour
+trust: $(READY)
+	$(BIN)/python trust/run.py $(if $(FULL),--full)
+
+# wheel and sdist in dist/, the same bytes wherever this commit is built
+wheel: $(READY)
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 1580601600) $(BIN)/python -m hatchling build -t sdist -t wheel -d dist
+
+# what goes into it: every locked package with its licence and needs, in CycloneDX
+sbom: $(READY)
+	$(BIN)/python trust/supply.py --sbom dist/sbom.cdx.json
+
+# writes the page of the credibility report anew, from the record, the posterior and the results that ship
+credibility: $(READY)
+	$(BIN)/her2 credibility --out docs/credibility.md
+
 docs: $(READY)
 	$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
 
+# peers that are not in the lock: make bench PEERS="--python diffrax=PATH --python amici=PATH"
 bench: $(READY)
+	$(BIN)/python benchmarks/stripped/run.py $(PEERS)
+	$(BIN)/python benchmarks/kernel_limits.py
 	$(BIN)/python benchmarks/engine_v_roadrunner.py
 	$(BIN)/python benchmarks/cell_evaluation.py
+	$(BIN)/python benchmarks/survival_batch.py
 
 calibrate: $(READY)
 	$(BIN)/her2 calibrate --out src/her2/data/posterior
@@ -53,7 +73,7 @@ $(READY): pyproject.toml requirements/dev.lock
 
 # rewrites the locked, hashed list of what `make` installs; needs the tool uv
 lock:
-	uv pip compile pyproject.toml --extra dev --extra docs --extra sbml --extra sensitivity --extra dask --extra web --extra postgres --extra fhir --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra dev --extra docs --extra sbml --extra sensitivity --extra dask --extra web --extra postgres --extra fhir --extra trust --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header -q -o requirements/dev.lock
 
 clean:

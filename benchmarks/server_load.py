@@ -85,7 +85,21 @@ class Server:
         self.url = f"http://127.0.0.1:{port}"
         self.up = threading.Event()
         self.epoch = 0
+        self.spent: dict[int, dict[str, float]] = {}
         self.start()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        """Processor time of server and workers so far, asked every half second, as a killed server tells no more."""
+        while True:
+            spent = processor_seconds(self.process.pid)
+            if spent is not None:
+                self.spent[self.process.pid] = spent
+            time.sleep(0.5)
+
+    def processor(self) -> dict[str, float]:
+        """Seconds of all servers and of all their workers."""
+        return {k: round(sum(s[k] for s in self.spent.values()), 1) for k in ("server", "workers")}
 
     def start(self) -> None:
         """Until it answers."""
@@ -94,7 +108,7 @@ class Server:
              self.database, "--threads", str(self.threads)],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        deadline = time.monotonic() + 120.0
+        deadline = time.monotonic() + 600.0
         while True:
             try:
                 if httpx.get(f"{self.url}/api/health", timeout=10.0).json()["ready"]:
@@ -103,7 +117,7 @@ class Server:
                 if self.process.poll() is not None:
                     raise SystemExit("the server does not start; run `her2 serve` to see why") from None
             if time.monotonic() > deadline:
-                raise SystemExit("the server was not ready within two minutes")
+                raise SystemExit("the server was not ready within ten minutes")
             time.sleep(0.1)
         self.epoch += 1
         self.up.set()
@@ -122,6 +136,26 @@ class Server:
             self.process.wait(timeout=30)
         except subprocess.TimeoutExpired:
             self.process.kill()
+
+
+def processor_seconds(server: int) -> dict[str, float] | None:
+    """Of a server and of the processes it has started; None where /proc does not tell, or the server is gone."""
+    tick = float(os.sysconf("SC_CLK_TCK")) if hasattr(os, "sysconf") else 100.0
+    spent = {"server": 0.0, "workers": 0.0}
+    try:
+        for folder in Path("/proc").iterdir():
+            if not folder.name.isdigit():
+                continue
+            try:
+                fields = (folder / "stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if int(folder.name) == server or int(fields[1]) == server:
+                name = "server" if int(folder.name) == server else "workers"
+                spent[name] += (int(fields[11]) + int(fields[12])) / tick
+    except OSError:
+        return None
+    return spent if spent["server"] > 0.0 else None
 
 
 def read(client: httpx.Client, server: Server, heard: Heard, dice: random.Random) -> None:
@@ -240,6 +274,11 @@ def percentiles(times: list[float]) -> dict[str, float]:
     }
 
 
+def load_average() -> float:
+    """Of the last minute; not a number where the system has none."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+
+
 def main() -> int:
     """Run, print and write the report."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -262,8 +301,8 @@ def main() -> int:
             threading.Thread(target=user, args=(k, server, heard, stop), daemon=True)
             for k in range(given.users)
         ]
-        load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-        began = time.monotonic()
+        load = load_average()
+        began, used = time.monotonic(), time.process_time()
         down = 0.0
         try:
             for u in users:
@@ -280,6 +319,7 @@ def main() -> int:
             stop.set()
             for u in users:
                 u.join(timeout=90.0)
+            spent = {**server.processor(), "users": round(time.process_time() - used, 1)}
             jobs, wrong = settle(server, heard, given.settle)
         finally:
             stop.set()
@@ -296,7 +336,8 @@ def main() -> int:
         "jobs_begun_again": sum(j["attempt"] > 1 for j in jobs.values()),
         "lost_doubled_or_failed": wrong, "failures_while_up": heard.failures,
         "connections_refused": dict(heard.refused), "rate_limited": heard.limited,
-        "load_average_before": round(load, 2), "cores": os.cpu_count(), "python": platform.python_version(),
+        "processor_seconds": spent, "load_average": [round(x, 2) for x in (load, load_average())],
+        "cores": os.cpu_count(), "python": platform.python_version(),
         "database": "postgresql" if database.startswith("postgresql") else "sqlite",
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }  # fmt: skip

@@ -155,3 +155,20 @@ def test_factors_of_the_brain_act_on_their_class(every):
         assert by_drug == pytest.approx(base if binds else 2.0 * base)
         if is_in_plasma(agent):
             assert base <= 1.0
+
+
+def test_a_dissociation_constant_in_moles_becomes_a_mass_by_the_molar_mass():
+    """1 nmol/L of an antibody of 148 kg/mol is 0.148 mg/L; the barrier of the binding site stands beside it."""
+    from her2.drugs import epitope_kd
+    from her2.evidence.load import load_agent
+    from her2.model import build_model
+
+    values = build_model().values
+    for name in ("trastuzumab", "pertuzumab"):
+        agent = load_agent(name)
+        (half,) = {a.half for a in agent.pharmacodynamics.actions if a.on == "epitope" and a.target == name}
+        mass = half * 1e-9 * agent.molecular_weight.value * 1e6  # mol/L times kg/mol, in mg
+        assert agent.molecular_weight.unit == "kg/mol"
+        assert epitope_kd(agent, name, values) == pytest.approx(
+            mass * values["distribution.binding_barrier"], rel=1e-12
+        )

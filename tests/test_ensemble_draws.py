@@ -57,3 +57,17 @@ def test_members_differ_in_unfitted_drugs_beyond_the_free_parameters(member):
         assert np.array_equal(a, b) is same
     assert whole.values["ensemble.draw"] == member + 1
     assert central_model().values["ensemble.draw"] == 0
+
+
+def test_every_value_of_a_member_is_that_of_its_own_column():
+    """Read a second time from the file, by name."""
+    import csv
+
+    from her2.posterior import ENSEMBLE
+
+    with ENSEMBLE.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    posterior = load_posterior()
+    assert posterior.n == len(rows)
+    for member in (0, 1, posterior.n - 1):
+        assert posterior.values(member) == {name: float(text) for name, text in rows[member].items()}

@@ -36,12 +36,13 @@ class ClusterError(Her2Error):
 
 def nearest(name: str, valid: Iterable[str]) -> str:
     """`; nearest: 'x'` for the closest valid name, or the empty string if none is close."""
-    match = difflib.get_close_matches(str(name), [str(v) for v in valid], n=1, cutoff=0.5)
+    match = difflib.get_close_matches(str(name)[:200], [str(v) for v in valid], n=1, cutoff=0.5)
     return f"; nearest: '{match[0]}'" if match else ""
 
 
 def unknown(kind: str, name: str, valid: Iterable[str], where: str = "") -> UnknownNameError:
     """An `UnknownNameError` that lists the valid names and points to the nearest."""
+    name = name if len(name) <= 200 else f"{name[:200]}..."
     options = sorted(str(v) for v in valid)
     listed = ", ".join(options[:30]) + (", ..." if len(options) > 30 else "")
     place = f"{where}: " if where else ""

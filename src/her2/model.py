@@ -18,6 +18,7 @@ import numpy as np
 from her2.drugs import actions_of, drug_arrays, epitope_kd, needed_inputs
 from her2.engine.layout import (
     MAX_DRIVERS,
+    N_CLONE_ROWS,
     Attribute,
     CloneArrays,
     Constants,
@@ -26,7 +27,7 @@ from her2.engine.layout import (
     NetworkArrays,
     ReceptorArrays,
 )
-from her2.errors import NetworkError, unknown
+from her2.errors import NetworkError, RecordError, unknown
 from her2.evidence.load import USER_VARIABLE, load_agent, load_network, merged_values
 from her2.evidence.schema import Agent
 from her2.signalling.network import Network, build_network, evaluate_network, half_saturated, reduce_network
@@ -344,6 +345,12 @@ def network_arrays(network: Network, most_drivers: int | None = None) -> Network
 
 def _clone_arrays(record: Any) -> tuple[CloneArrays, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     genotypes = [g["id"] for g in record["genotypes"]]
+    if len(record["clones"]) != N_CLONE_ROWS + 1:
+        # the kernel's arrays have this many rows
+        raise RecordError(
+            f"network/clones.yaml, clones: {len(record['clones'])} clones; the engine follows {N_CLONE_ROWS + 1}: "
+            "give as many, those not wanted with a cost of 0"
+        )
     for clone in record["clones"]:
         if clone["genotype"] not in genotypes:
             raise unknown(
@@ -413,6 +420,7 @@ def _constants(value: Mapping[str, float], receptors: ReceptorLayer, network: Ne
         new_lesion_exponent=value["observation.new_lesion_exponent"],
         death_hazard=value["death.hazard"],
         death_exponent=value["death.exponent"],
+        death_line_rise=value["death.line_rise"],
         death_reference=value["death.reference_log10"] * LN10,
         cns_death_weight=value["cns.death_weight"],
         cns_death_reference=value["cns.death_reference_log10"] * LN10,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from her2.drugs import drawn_values
 from her2.errors import RecordError
 from her2.evidence.load import DATA, load_parameters
+from her2.evidence.reading import read_text
 from her2.evidence.schema import Parameter
 from her2.model import Model, build_model, trial_agents
 
@@ -69,10 +70,11 @@ def load_posterior() -> Posterior:
     her2.errors.RecordError
         If the file is missing, names a parameter that is not free, or holds a number that is not finite.
     """
+    where = f"posterior/{ENSEMBLE.name}"
     if not ENSEMBLE.exists():
-        raise RecordError(f"posterior/{ENSEMBLE.name}: missing; `her2 calibrate` makes it")
-    lines = ENSEMBLE.read_text(encoding="utf-8").splitlines()
-    names = tuple(lines[0].split("\t"))
+        raise RecordError(f"{where}: missing; `her2 calibrate` makes it")
+    lines = read_text(ENSEMBLE, where).splitlines()
+    names = tuple(lines[0].split("\t")) if lines else ()
     free = {k for k, p in load_parameters().items() if p.role == "free"}
     if set(names) != free:
         odd = sorted(set(names) ^ free)
@@ -80,9 +82,20 @@ def load_posterior() -> Posterior:
             f"posterior/{ENSEMBLE.name}: its parameters differ from those with `role: free`: {', '.join(odd)}; "
             "run `her2 calibrate` again"
         )
-    members = np.array([[float(x) for x in line.split("\t")] for line in lines[1:] if line])
-    if members.ndim != 2 or not np.all(np.isfinite(members)):
-        raise RecordError(f"posterior/{ENSEMBLE.name}: expected a table of finite numbers")
+    if len(names) != len(free):
+        raise RecordError(f"{where}: a parameter stands in two columns")
+    try:
+        members = np.array([[float(x) for x in line.split("\t")] for line in lines[1:] if line])
+    except ValueError as error:
+        raise RecordError(f"{where}: expected a table of finite numbers ({error})") from error
+    if members.ndim != 2 or members.shape[1] != len(names) or not np.all(np.isfinite(members)):
+        raise RecordError(f"{where}: expected a table of finite numbers, one column for each parameter")
+    for k, name in enumerate(names):
+        prior = load_parameters()[name].prior
+        low = -np.inf if prior is None or prior.law == "normal" else 0.0
+        high = 1.0 if prior is not None and prior.law == "logit_normal" else np.inf
+        if not np.all((members[:, k] > low) & (members[:, k] < high)):
+            raise RecordError(f"{where}, {name}: expected values between {low:g} and {high:g}")
     return Posterior(names, members)
 
 

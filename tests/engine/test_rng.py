@@ -69,3 +69,78 @@ def test_normal_quantile_matches_scipy():
     ours = np.array([rng.normal_quantile(x) for x in p])
     # 1 - p loses digits near one, so compare absolutely there; 3e-15 is the algorithm's stated error times |x| <= 8
     assert np.max(np.abs(ours - stats.norm.ppf(p))) < 3e-14
+
+
+# numbers that stored runs and published results rest on
+
+
+def test_purposes_keep_their_numbers():
+    """Another number for a purpose would be another patient under the same id."""
+    assert {p.name: p.value for p in rng.Purpose} == {
+        "ATTRIBUTE": 1,
+        "CLONE": 2,
+        "ARM_ATTRIBUTE": 3,
+        "EVENT": 4,
+        "SCAN": 5,
+        "SEQUENCE": 6,
+        "RANDOMISATION": 7,
+        "ENROLMENT": 8,
+        "RESAMPLING": 9,
+        "ENSEMBLE": 10,
+    }
+
+
+@pytest.mark.parametrize(
+    "key", [(0, 0, 0, 0), (7, 3, 1, 2), (2**40 + 9, 2**33 + 5, 4, 1234567), (5, 2**63, 1, 0)]
+)
+def test_a_uniform_number_is_the_first_two_words_of_its_key(key):
+    """Seed and patient fill two words each, low word first; 53 of the 64 bits that come out are kept."""
+    seed, patient, purpose, index = key
+    low = 2**32
+    words = _words(
+        *(np.uint64(x) for x in (seed % low, seed // low, patient % low, patient // low, purpose, index))
+    )
+    bits = (int(words[0]) * low + int(words[1])) >> 11
+    assert rng.uniform(*(np.uint64(k) for k in key)) == (bits + 0.5) / 2**53
+
+
+def test_all_bits_set_or_clear_stay_between_zero_and_one():
+    for high, low, expected in ((0, 0, 0.5 / 2**53), (2**32 - 1, 2**32 - 1, 1.0 - 2.0**-53)):
+        found = rng._unit(np.uint64(high), np.uint64(low))
+        # (2**53 - 1 + 0.5) / 2**53 rounds to 1 - 2**-53 or to 1; it must not reach 1 by more than rounding
+        assert 0.0 < found <= 1.0
+        assert found == pytest.approx(expected, rel=2.0**-52)
+
+
+@pytest.mark.parametrize("first", [0, 3])
+def test_arrays_are_the_single_numbers_of_consecutive_patients(first):
+    ids = range(first, first + 5)
+    single = np.array([rng.uniform(9, k, 2, 6) for k in ids])
+    assert rng.uniforms(9, first, 5, 2, 6).tolist() == single.tolist()
+    assert rng.normals(9, first, 5, 2, 6).tolist() == [rng.normal(9, k, 2, 6) for k in ids]
+    assert rng.normals(9, first, 5, 2, 6).tolist() == [rng.normal_quantile(u) for u in single]
+    # the engine's logarithm is right to two units in the last place
+    np.testing.assert_allclose(rng.exponentials(9, first, 5, 2, 6), -np.log(single), rtol=4e-16 * 2)
+    assert rng.uniforms(9, first, 0, 2, 6).shape == (0,)
+
+
+def test_exponentials_of_an_array_keep_its_shape():
+    x = np.array([[-1.0, 0.0, 2.0], [3.5, -20.0, 0.25]])
+    found = rng.exp_of(x)
+    assert found.shape == x.shape
+    np.testing.assert_allclose(found, np.exp(x), rtol=5e-16)
+
+
+def _tail_points():
+    """Both sides of every border of the algorithm, |p - 1/2| = 0.425 and r = 5, and both far tails."""
+    inner = [0.5 + s * (0.425 + e) for s in (-1, 1) for e in (-1e-9, 0.0, 1e-9)]
+    border = [
+        float(np.exp(-(r * r))) for r in (4.9, 4.999999, 5.0, 5.000001, 5.1, 6.0, 8.0, 12.0, 20.0, 26.0)
+    ]
+    return [*inner, *border, 0.1, 0.25, 0.45, 0.5, 0.55, 0.9, 0.99, 0.999999]
+
+
+@pytest.mark.parametrize("p", _tail_points())
+def test_the_normal_quantile_keeps_sixteen_digits_into_the_far_tails(p):
+    """Relative, so that every coefficient of the tails counts; AS 241 states 1e-15."""
+    assert rng.normal_quantile(p) == pytest.approx(stats.norm.ppf(p), rel=4e-15, abs=1e-16)

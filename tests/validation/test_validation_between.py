@@ -15,13 +15,14 @@ from her2.validation.between import (
     Residual,
     estimate,
     estimate_between,
+    left_out_residuals,
     most_probable,
     none_between,
     residuals_of,
     trials_with_fit,
     write_between,
 )
-from her2.validation.leave_out import StoredPredictions, linear_posterior
+from her2.validation.leave_out import StoredPredictions, linear_posterior, load_linear_posterior
 from her2.validation.run import validate
 
 
@@ -90,17 +91,18 @@ def test_no_study_sets_its_own_width(generator):
     """Without the study that lies far off, its own spread is what the others give."""
     rows = _residuals(generator, 0.1)
     rows += [Residual("odd", "f", "median", 1.5, 0.01)]
-    found = estimate(rows, "median")
-    alone = estimate(rows[:-1], "median")
+    found = estimate(rows, rows, "median")
+    alone = estimate(rows[:-1], rows[:-1], "median")
     assert found.without["odd"] == pytest.approx(alone.value, abs=1e-4)
     assert found.value > found.without["odd"]
+    assert found.outside_without["odd"] == pytest.approx(alone.outside, abs=1e-4)
     assert found.trials == 21 and found.figures == 61
     assert found.standard_error > 0
 
 
 def test_the_jackknife_is_the_textbook_one(generator):
     rows = _residuals(generator, 0.3)
-    found = estimate(rows, "median")
+    found = estimate(rows, rows, "median")
     x = np.array(list(found.without.values()))
     assert found.standard_error == pytest.approx(np.sqrt(19 / 20 * np.sum((x - x.mean()) ** 2)), abs=1e-4)
     # and of the size that asymptotics gives: tau / sqrt(2 n) with n figures, for tau well above sampling
@@ -110,15 +112,18 @@ def test_the_jackknife_is_the_textbook_one(generator):
 def test_a_written_estimate_is_what_intervals_are_made_with(generator, tmp_path, monkeypatch):
     path = tmp_path / "between_trials.yaml"
     content = load_between()
-    new = content.model_copy(update={"spreads": (estimate(_residuals(generator, 0.3), "median"),)})
+    rows, left_out = _residuals(generator, 0.3), _residuals(generator, 0.6)
+    new = content.model_copy(update={"spreads": (estimate(rows, left_out, "median"),)})
     write_between(new, path)
     assert load_between(path) == new
     monkeypatch.setattr("her2.trials.between.BETWEEN", path)
     monkeypatch.setattr("her2.trials.between.load_between", lambda: load_between(path))
     spread = new.spreads[0]
-    assert between_trial_sd()["median"] == spread.value
-    assert between_trial_sd("study_3")["median"] == spread.without["study_3"]
-    assert between_trial_sd("unheard_of")["median"] == spread.value
+    assert between_trial_sd(fitted=True)["median"] == spread.value
+    assert between_trial_sd("study_3", fitted=True)["median"] == spread.without["study_3"]
+    assert between_trial_sd()["median"] == between_trial_sd("unheard_of")["median"] == spread.outside
+    assert between_trial_sd("study_3")["median"] == spread.outside_without["study_3"]
+    assert spread.outside > 1.5 * spread.value
 
 
 def test_the_shipped_estimate_names_every_kind_and_only_studies():
@@ -127,7 +132,11 @@ def test_the_shipped_estimate_names_every_kind_and_only_studies():
     studies = load_studies()
     for s in content.spreads:
         assert set(s.without) <= set(studies)
+        assert set(s.outside_without) <= set(studies)
         assert s.value < 1.0
+        # a model misses a trial it has not met by no less than one that it was fitted to
+        assert s.outside >= s.value
+        assert all(x >= s.without[study] for study, x in s.outside_without.items() if study in s.without)
 
 
 def test_only_fitted_figures_take_part():
@@ -142,6 +151,25 @@ def test_only_fitted_figures_take_part():
     # no hazard ratio among them
     with pytest.raises(RecordError):
         estimate_between(run)
+
+
+def test_left_out_errors_are_those_of_a_fit_without_the_trial():
+    """Without its own figures a trial is missed by more, and the parameters' variance comes on top of sampling."""
+    fit = load_linear_posterior()
+    assert fit is not None
+    rows = {r.figure: r for r in left_out_residuals(fit, patients=192, trials=("vogel_2002", "emilia"))}
+    values = {v.id: v for study in ("vogel_2002", "emilia") for v in load_studies()[study].values}
+    assert rows and all(values[f].role == "fit" for f in rows)
+    place = {f: k for k, f in enumerate(fit.stored.figures)}
+    inside = np.array([fit.stored.values[place[f]] - fit.centre[place[f]] for f in rows])
+    outside = np.array([r.error for r in rows.values()])
+    assert np.mean(outside**2) > np.mean(inside**2)
+    # the variance is that of sampling, less than the error used for fitting squared, plus what the parameters add
+    mine = {f: k for k, f in enumerate(place) if f in rows}
+    left = np.diag(fit.leave(fit.stored.of("emilia", "emilia")).after)
+    emilia = [r for r in rows.values() if r.study == "emilia"]
+    assert all(r.variance > v for r, v in zip(emilia, left, strict=True))
+    assert len(mine) == len(rows)
 
 
 def test_trials_with_fit_have_fitted_figures():

@@ -197,5 +197,5 @@ def test_something_else_is_no_forecast(tmp_path):
     with pytest.raises(RecordError, match="no frozen forecast"):
         check_forecast(path)
     path.write_text("not json")
-    with pytest.raises(RecordError, match="no JSON"):
+    with pytest.raises(RecordError, match="not JSON"):
         check_forecast(path)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from her2.errors import RecordError
-from her2.trials.intervals import Predictive
+from her2.trials.intervals import Kind, Predictive
 from her2.validation.leave_out import (
     StoredPredictions,
     error_factor,
@@ -150,7 +150,8 @@ def test_what_hangs_on_chance_alone_hardly_moves(world, generator):
 
 
 def _prediction(trial, statistics, members):
-    return TrialPrediction(trial, statistics, {}, (), members, (), {}, 100, 600, (), 0, "")
+    between: dict[Kind, float] = {"rate": 0.3, "median": 0.2, "hr": 0.1}
+    return TrialPrediction(trial, statistics, {}, (), members, (), between, between, 100, 600, (), 0, "")
 
 
 def test_figures_of_the_whole_study_are_taken_out(world, cleopatra):

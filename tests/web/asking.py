@@ -31,6 +31,16 @@ class Client:
 
         return asyncio.run(go())
 
+    def ask_quietly(self, method: str, path: str) -> httpx.Response:
+        """One request, and the answer even where the application raises after it."""
+
+        async def go() -> httpx.Response:
+            transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url=HOST) as client:
+                return await client.request(method, path)
+
+        return asyncio.run(go())
+
     def get(self, path: str, **options: Any) -> httpx.Response:
         """GET."""
         return self.ask("GET", path, **options)
@@ -50,9 +60,9 @@ def free_port() -> int:
 class Server:
     """`her2 serve` in a process of its own."""
 
-    def __init__(self, database: str, *options: str) -> None:
+    def __init__(self, database: str, *options: str, scheme: str = "http", host: str = "127.0.0.1") -> None:
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{scheme}://127.0.0.1:{self.port}"
         self.process = subprocess.Popen(
             [sys.executable, "-m", "her2.cli.main", "serve", "--no-open", "--port", str(self.port), "--threads", "1",
              "--database", database, *options],
@@ -60,7 +70,7 @@ class Server:
         )  # fmt: skip
         assert self.process.stdout is not None
         first = self.process.stdout.readline()
-        assert self.url in first, first + self.process.stdout.read()
+        assert f"{scheme}://{host}:{self.port}/" in first, first + self.process.stdout.read()
 
     def kill(self) -> None:
         """Without a chance to tidy up."""

@@ -21,6 +21,30 @@ def test_the_first_screen_is_whole_small_and_named():
     assert all(r["role"] in (None, "fit", "context") for r in trial["table"])
 
 
+def test_the_page_brings_its_first_screen_along_and_no_other_view_does(settings, client):
+    import re
+    from dataclasses import replace
+
+    from asking import Client
+
+    from her2.web.app import create_app
+    from her2.web.settings import STATIC
+    from her2.web.static_files import EMPTY
+
+    assert EMPTY in (STATIC / "index.html").read_bytes(), "the built page has room for it"
+    page = Client(create_app(replace(settings, static=STATIC)))
+    start = page.get("/").text
+    held = re.findall(r'<script type="application/json" id="first">(.*?)</script>', start, re.S)
+    assert len(held) == 1 and "<" not in held[0]
+    assert json.loads(held[0]) == client.get("/api/first?brief=true").json()
+    whole = client.get("/api/first").json()["trial"]
+    assert json.loads(held[0])["trial"]["curves"] == {k: whole["curves"][k] for k in ("pfs", "os")}
+    assert EMPTY.decode() in page.get("/trial/cleopatra").text
+    tag = page.get("/").headers["etag"]
+    assert page.get("/", headers={"if-none-match": tag}).status_code == 304
+    assert page.get("/trial/cleopatra").headers["etag"] != tag
+
+
 def test_the_shipped_scoreboard_hides_what_is_held_out_and_none_is_said_plainly(client):
     from her2.evidence.load import DATA
 

@@ -35,6 +35,16 @@ function unreachable(error: unknown): never {
 }
 
 const kept = new Map<string, Promise<unknown>>();
+/** Kept answers that are there already: a view that asks for one again shows it at once. */
+const settled = new Map<string, unknown>();
+
+/** An answer that came with the page itself. */
+export function seed(path: string, text: string | null | undefined): void {
+  if (!text) return;
+  const answer: unknown = JSON.parse(text);
+  settled.set(path, answer);
+  kept.set(path, Promise.resolve(answer));
+}
 
 /** GET; `keep` holds what does not change while the page is open. */
 export function get<T>(path: string, options: { keep?: boolean; signal?: AbortSignal } = {}): Promise<T> {
@@ -46,7 +56,10 @@ export function get<T>(path: string, options: { keep?: boolean; signal?: AbortSi
   );
   if (options.keep) {
     kept.set(path, made);
-    made.catch(() => kept.delete(path));
+    made.then(
+      (answer) => settled.set(path, answer),
+      () => kept.delete(path),
+    );
   }
   return made;
 }
@@ -72,11 +85,17 @@ export interface Loaded<T> {
 }
 
 /** What a request answers; the last answer stays while the next is under way. */
-export function useAsked<T>(key: string | null, ask: (signal: AbortSignal) => Promise<T>): Loaded<T> {
-  const [state, set] = useState<Loaded<T>>({ data: undefined, error: undefined, busy: key !== null });
+export function useAsked<T>(key: string | null, ask: (signal: AbortSignal) => Promise<T>, known?: (key: string) => T | undefined): Loaded<T> {
+  const there = key === null ? undefined : known?.(key);
+  const [state, set] = useState<Loaded<T>>({ data: there, error: undefined, busy: key !== null && there === undefined });
   useEffect(() => {
     if (key === null) {
       set({ data: undefined, error: undefined, busy: false });
+      return undefined;
+    }
+    const now = known?.(key);
+    if (now !== undefined) {
+      set((s) => (s.data === now && !s.busy ? s : { data: now, error: undefined, busy: false }));
       return undefined;
     }
     const stop = new AbortController();
@@ -94,7 +113,7 @@ export function useAsked<T>(key: string | null, ask: (signal: AbortSignal) => Pr
 }
 
 export function useGet<T>(path: string | null, keep = false): Loaded<T> {
-  return useAsked<T>(path, (signal) => get<T>(path as string, keep ? { keep } : { signal }));
+  return useAsked<T>(path, (signal) => get<T>(path as string, keep ? { keep } : { signal }), keep ? (key) => settled.get(key) as T | undefined : undefined);
 }
 
 export function asApiError(e: unknown): ApiError {

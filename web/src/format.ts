@@ -72,7 +72,9 @@ export function endpointShort(e: string): string {
 
 const SYMBOLS: Record<string, string> = {
   t_dm1: "T-DM1", pik3ca: "PIK3CA", pten: "PTEN", er: "ER", ecog: "ECOG", her2: "HER2", her3: "HER3", egfr: "EGFR", igf1r: "IGF1R",
-  met: "MET", cns: "CNS", til: "TIL", p95her2: "p95HER2", pdl1: "PD-L1",
+  met: "MET", cns: "CNS", til: "TIL", p95her2: "p95HER2", pdl1: "PD-L1", akt1: "AKT1", inpp4b: "INPP4B", epha2: "EphA2", src: "Src",
+  fcgr3a: "FCGR3A", ps6: "pS6", pi3k: "PI3K", beta2_ar: "β2-adrenergic receptor", cyclin_e: "cyclin E", mtor: "mTOR", igf1r_inhibitor: "IGF1R inhibitor",
+  pi3k_inhibitor: "PI3K inhibitor", mtor_inhibitor: "mTOR inhibitor", anti_vegf: "VEGF antibody",
 };
 
 /** An identifier as words: `adjuvant_chemotherapy` is "adjuvant chemotherapy". */
@@ -80,8 +82,9 @@ export function words(id: string): string {
   return SYMBOLS[id] ?? id.split(/[\s_-]+/).map((w) => SYMBOLS[w] ?? w).join(" ");
 }
 
-/** The first letter a capital. */
+/** The first letter a capital, unless it belongs to a symbol as in p95HER2 or mTOR. */
 export function title(text: string): string {
+  if (/^[a-z][A-Z0-9]/.test(text)) return text;
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 

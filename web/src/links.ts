@@ -1,5 +1,11 @@
 /** Addresses of views. */
 
+/** Query text with commas, colons and plus signs left readable. */
+export function queryText(query: URLSearchParams): string {
+  const text = query.toString().replace(/%2C/g, ",").replace(/%3A/g, ":");
+  return text ? `?${text}` : "";
+}
+
 export function traceHref(id: string): string {
   return `/evidence/trace?id=${encodeURIComponent(id)}`;
 }

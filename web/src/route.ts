@@ -1,6 +1,7 @@
 /** The address is the state: a path for the view, a query for what is chosen in it. */
 
 import { useCallback, useEffect, useState } from "preact/hooks";
+import { queryText } from "./links";
 
 export interface Route {
   readonly path: readonly string[];
@@ -23,12 +24,6 @@ function tell(): void {
 }
 
 addEventListener("popstate", tell);
-
-/** Query text with commas, colons and plus signs left readable. */
-export function queryText(query: URLSearchParams): string {
-  const text = query.toString().replace(/%2C/g, ",").replace(/%3A/g, ":");
-  return text ? `?${text}` : "";
-}
 
 /** Show another address. `replace` changes the state of the view without a step in the history. */
 export function go(to: string, replace = false): void {

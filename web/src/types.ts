@@ -167,6 +167,7 @@ export interface LayoutBox {
   width: number;
   height: number;
   about: string;
+  claims?: string[];
   trace: string | null;
 }
 
@@ -198,7 +199,8 @@ export interface LayoutDrug {
   y: number;
   width: number;
   height: number;
-  targets: { target: string; sign: number; about: string }[];
+  targets: { target: string; sign: number; about: string; claims?: string[] }[];
+  trace?: string | null;
 }
 
 export interface NetworkLayout {
@@ -299,6 +301,8 @@ export interface TrialRow {
   study: string | null;
   endpoints: string[];
   primary: string;
+  line: string;
+  classes: string[];
 }
 
 export interface PublishedRow {
@@ -323,10 +327,23 @@ export interface TrialDetail extends TrialRow {
   hidden: number;
 }
 
+/** What a population may set, with its usual value. */
+export interface PopulationValue {
+  id: string;
+  label: string;
+  value: number;
+  unit: string;
+  quality: string;
+  is_share: boolean;
+  is_marker: boolean;
+  trace: string;
+}
+
 export interface TrialOptions {
   agents: { id: string; name: string; kind: string }[];
   regimens: { id: string; title: string; components: { agent: string; dose: string }[] }[];
-  populations: { id: string; says: string }[];
+  populations: { id: string; says: string; values: Record<string, number> }[];
+  values: PopulationValue[];
   endpoints: Record<string, string[]>;
   subgroups: string[];
   settings: string[];

@@ -18,6 +18,7 @@ from record_tables.networks import Clones, Network, PharmacokineticsTable, Recep
 from record_tables.parameters import Fitted, Parameters, Posterior, SoftClaims, Targets
 from record_tables.program import Benchmarks, CommandLine
 from record_tables.sensitivity import Sensitivity
+from record_tables.settings import PrognosisSettings
 from record_tables.trials import Dosing, Fields, Mechanisms, Recipes, Regimens, Trial, TrialAgents, Trials
 
 DIRECTIVES: dict[str, Callable[..., Any]] = {
@@ -45,6 +46,7 @@ DIRECTIVES: dict[str, Callable[..., Any]] = {
     "command-line": CommandLine,
     "benchmarks": Benchmarks,
     "sensitivity": Sensitivity,
+    "prognosis-settings": PrognosisSettings,
     "attributes": Attributes,
     "cell-lines": CellLines,
     "cell-values": CellValues,

@@ -15,8 +15,10 @@ from her2.calibration.laplace import Mode, birge_ratio, covariance, draw_members
 from her2.calibration.smoother import smooth_ensemble
 from her2.calibration.targets import FIT_TRIALS, Target, collect_targets, fitted_arms, predict_targets
 from her2.model import build_model
+from her2.scale import active
 from her2.trials.design import Trial, load_trial
 from her2.trials.follow import prepare_trial, simulate_pool
+from her2.trials.tasks import PoolTask, simulate_pools
 
 Array = NDArray[np.float64]
 STEP = 0.5
@@ -104,10 +106,16 @@ def calibrate(
         model = build_model(free.values(z))
         mine = [t for t in targets if t.trial in which]
         pools = {}
-        for k, name in enumerate(which):
-            pools[name] = simulate_pool(model, designs[name], n, own, jobs=threads, arms=arms[name])
-            if threads > 1:
-                report("fit set", (k + 1) / len(which))
+        executor = active()
+        if executor is None:
+            for k, name in enumerate(which):
+                pools[name] = simulate_pool(model, designs[name], n, own, jobs=threads, arms=arms[name])
+                if threads > 1:
+                    report("fit set", (k + 1) / len(which))
+        else:
+            # all trials at once, or a cluster would wait for each
+            tasks = [PoolTask.of(model, designs[name], n, own, arms=arms[name]) for name in which]
+            pools = dict(zip(which, simulate_pools(tasks, executor), strict=True))
         g = np.full(len(targets), np.nan)
         g[[t.trial in which for t in targets]] = predict_targets(mine, pools, own)
         return np.concatenate([g, claim_values(model)])

@@ -35,6 +35,15 @@ The spread of the posterior and all scores use the plain errors."""
 DISCREPANCY = {"rate": 0.2, "cns_orr": 0.3, "pfs": 0.10, "ttp": 0.10, "os": 0.15, "hr": 0.05}
 
 
+def discrepancy_of(endpoint: str, statistic: str) -> float:
+    """SD between trials and model that the error of a target holds besides sampling, on its scale."""
+    if statistic == "hr":
+        return DISCREPANCY["hr"]
+    if statistic == "rate":
+        return DISCREPANCY.get(endpoint, DISCREPANCY["rate"])
+    return DISCREPANCY[endpoint]
+
+
 @dataclass(frozen=True)
 class Target:
     """One figure to fit: its transformed value and error, and what it is."""
@@ -83,7 +92,7 @@ def collect_targets(trials: Sequence[Trial]) -> list[Target]:
                         arms.index(v.contrast.experimental),
                         arms.index(v.contrast.control),
                         math.log(v.value),
-                        math.hypot(error, DISCREPANCY["hr"]),
+                        math.hypot(error, discrepancy_of(v.endpoint, "hr")),
                         v.id,
                     )
                 )
@@ -99,7 +108,7 @@ def collect_targets(trials: Sequence[Trial]) -> list[Target]:
                         arms.index(v.arm),
                         -1,
                         logit,
-                        math.hypot(error, DISCREPANCY.get(v.endpoint, DISCREPANCY["rate"])),
+                        math.hypot(error, discrepancy_of(v.endpoint, "rate")),
                         v.id,
                     )
                 )
@@ -115,7 +124,7 @@ def collect_targets(trials: Sequence[Trial]) -> list[Target]:
                         arms.index(v.arm),
                         -1,
                         math.log(v.value),
-                        math.hypot(error, DISCREPANCY[v.endpoint]),
+                        math.hypot(error, discrepancy_of(v.endpoint, "median")),
                         v.id,
                     )
                 )

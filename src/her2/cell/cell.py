@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from her2.cell.attributes import Compartment, catalogue, check
 from her2.errors import RecordError, unknown
 from her2.evidence.biology import CellFile
-from her2.evidence.load import files_of, parse, read_yaml, show_path
+from her2.evidence.load import files_of, is_there, parse, read_yaml, show_path
 
 if TYPE_CHECKING:
     import polars as pl
@@ -301,9 +301,9 @@ def load_cell(name: str) -> Cell:
     """
     path = Path(name)
     if path.suffix in (".yaml", ".yml") or "/" in name:
-        if not path.exists():
+        if not is_there(path):
             raise RecordError(
-                f"{name}: no such file; expected a cell file or one of {', '.join(cell_names())}"
+                f"{name[:200]}: no such file; expected a cell file or one of {', '.join(cell_names())}"
             )
         return read_cell(path)
     for found in reversed(list(files_of("cells"))):  # the user's own before those of the record

@@ -4,14 +4,15 @@ The equations are those of the population kernel on a grid of three weeks. Withi
 integral of its rate, held above the floor from which it is re-seeded, so that a whole line of all patients is one
 array.
 
-    hazard of death  = h frailty (N / N_ref)^g, with the brain weighted on its own, and death from other causes
+    hazard of death  = h frailty (N / N_ref)^g exp(b line), with the brain weighted on its own, and other causes
     new lesion       = hazard rising with burden; seeding of the brain likewise
     progression      = sum of diameters 20 % and 5 mm above its nadir, or a new lesion, at the patient's next scan;
                        brain metastases that become detectable show at once
     response         = sum of diameters 30 % below the start at two scans in a row
+    scans            = read with the error of one reader, as in the kernel
 
-Simplifications against the kernel: exposure is the mean, scans have no reading error, and a patient's scans are shifted
-by a random part of the interval, so that medians do not sit on a grid of nine weeks.
+Simplifications against the kernel: exposure is the mean, and a patient's scans are shifted by a random part of the
+interval, so that medians do not sit on a grid of nine weeks.
 """
 
 from __future__ import annotations
@@ -216,7 +217,8 @@ def follow_line(patients: Patients, state: State, plan: Plan, values: Mapping[st
     seed_sum = _accumulated(state.seed_sum, seeding)
     brain = _brain_burden(patients, state, plan, v, tolerance, fatigue, burden, total, seed_sum)
     brain_total = log_total(brain)
-    hazard = patients.background + v["death.hazard"] * patients.frailty * (
+    frailty = patients.frailty * np.exp(v["death.line_rise"] * state.line)
+    hazard = patients.background + v["death.hazard"] * frailty * (
         np.exp(v["death.exponent"] * (middle - v["death.reference_log10"] * LN10))
         + v["cns.death_weight"]
         * np.exp(v["death.exponent"] * (brain_total[1:] - v["cns.death_reference_log10"] * LN10))
@@ -224,7 +226,7 @@ def follow_line(patients: Patients, state: State, plan: Plan, values: Mapping[st
     death_sum = _accumulated(state.death_sum, hazard)
     threshold = -np.log(patients.uniform(Purpose.EVENT, 0))
     death = _crossing(death_sum, np.broadcast_to(threshold, death_sum.shape))
-    diameter = _diameters(patients, total, v)
+    scans = read_scans(patients, state.line, total, brain_total, plan.measures_brain, v)
     progression = np.full(n, FOREVER)
     became_detectable = np.full(n, FOREVER)
     if plan.scanned:
@@ -232,27 +234,22 @@ def follow_line(patients: Patients, state: State, plan: Plan, values: Mapping[st
             v["observation.new_lesion_exponent"] * (middle - state.first_burden)
         )
         at = -np.log(patients.uniform(Purpose.EVENT, 10 + state.line))
-        found = _crossing(_accumulated(np.zeros(n), lesion), np.broadcast_to(at, total.shape))
-        found = np.minimum(found, _crossing(np.log(diameter), np.log(_threshold(diameter))))
-        if plan.measures_brain:
-            size = np.exp(np.clip((brain_total - brain_total[0]) / 3.0, -30.0, 30.0))
-            lowest = np.concatenate((size[:1], np.minimum.accumulate(size, axis=0)[:-1]))
-            found = np.minimum(found, _crossing(np.log(size), np.log(PROGRESSION * lowest)))
-        else:
+        lesion_found = _crossing(_accumulated(np.zeros(n), lesion), np.broadcast_to(at, total.shape))
+        progressive = scans.progressive | (scans.day >= lesion_found)
+        if not plan.measures_brain:
             limit = np.full_like(brain_total, v["cns.detectable_log10"] * LN10)
             became_detectable = _crossing(brain_total, limit)
-        progression = np.minimum(_next_scan(patients, state.line, found, v), became_detectable)
-        progression = np.where(progression <= STEP * plan.steps, progression, FOREVER)
+        first = np.where(progressive.any(axis=0), progressive.argmax(axis=0), -1)
+        seen = np.where(first >= 0, scans.day[first, np.arange(n)], FOREVER)
+        progression = np.minimum(seen, became_detectable)
     last = np.minimum(progression, death)
     end = _end_state(patients, state, plan, v, burden, brain, death_sum, seed_sum, progression, death)
     return Line(
         progression=progression,
         death=death,
         brain=became_detectable,
-        responded=_responded(diameter / diameter[0] <= RESPONSE, last, confirmed=True),
-        brain_responded=_responded(
-            brain_total - brain_total[0] <= np.log(v["cohort.cns_response_volume"]), last, confirmed=False
-        ),
+        responded=_responded(scans.shrunk, scans.day, last, confirmed=True),
+        brain_responded=_responded(scans.brain_shrunk, scans.day, last, confirmed=False),
         log_burden=total,
         end=end,
     )
@@ -295,33 +292,82 @@ def _crossing(x: Array, limit: Array) -> Array:
     return np.where(reached.any(axis=0), STEP * (k - 1 + np.clip(share, 0.0, 1.0)), FOREVER)
 
 
-def _diameters(patients: Patients, total: Array, v: Mapping[str, float]) -> Array:
-    """Sum of target lesions, mm, (times, patients); what is too small to measure counts as the floor."""
-    first = patients.baseline_sum * np.exp((total[0] - patients.log_burden) / 3.0)
-    first = np.clip(first, 10.0, 1000.0)
-    now = first * np.exp((total - total[0]) / 3.0)
-    return np.asarray(np.maximum(now, v["observation.measurable_floor"]))
+@dataclass(frozen=True)
+class Scans:
+    """What a patient's scans of a line show, each (scans, patients).
+
+    Attributes
+    ----------
+    day : of the scan, from the start of the line
+    progressive : the sum of diameters, or measured brain metastases, have grown over the smallest read so far
+    shrunk, brain_shrunk : response of the sum of diameters, and of the volume of measured brain metastases
+    """
+
+    day: Array
+    progressive: Flags
+    shrunk: Flags
+    brain_shrunk: Flags
 
 
-def _threshold(diameter: Array) -> Array:
-    """Sum of diameters that is progression, from the nadir so far."""
-    nadir = np.concatenate((diameter[:1], np.minimum.accumulate(diameter, axis=0)[:-1]))
-    return np.maximum(PROGRESSION * nadir, nadir + ABSOLUTE_MM)
+def read_scans(
+    patients: Patients, line: int, total: Array, brain: Array, measures_brain: bool, v: Mapping[str, float]
+) -> Scans:
+    """Read the scans of a line, with the reading error of the kernel.
 
-
-def _next_scan(patients: Patients, line: int, day: Array, v: Mapping[str, float]) -> Array:
-    """First scan of each patient on or after a day."""
-    every = v["cohort.scan_interval"]
+    Parameters
+    ----------
+    line : number of the line
+    total, brain : (times, patients) ln cells outside and inside the brain on the grid
+    measures_brain : whether growth of brain metastases counts
+    """
+    every, error = v["cohort.scan_interval"], v["observation.scan_error"]
+    # the first scan comes within the interval, at random, so that medians do not sit on a grid
     phase = every * patients.uniform(Purpose.SCAN, 1024 * line)
-    ahead = np.ceil(np.where(np.isfinite(day), np.maximum(day - phase, 0.0), 0.0) / every)
-    return np.where(np.isfinite(day), phase + every * ahead, FOREVER)
+    length = STEP * (total.shape[0] - 1)
+    count = max(int(length // every), 1)
+    day = phase + every * np.arange(count)[:, None]
+    sizes = _at(total, day)
+    first = np.clip(patients.baseline_sum * np.exp((total[0] - patients.log_burden) / 3.0), 10.0, 1000.0)
+
+    def noise(index: int) -> Array:
+        return error * patients.normal(Purpose.SCAN, 1024 * line + index)
+
+    base = first * np.exp(noise(1))
+    floor = v["observation.measurable_floor"]
+    nadir, brain_nadir = base, 3.0 * noise(511)
+    progressive, shrunk, brain_shrunk = [], [], []
+    inside = _at(brain, day) - brain[0]
+    brain_base = brain_nadir
+    for k in range(count):
+        read = np.maximum(first * np.exp((sizes[k] - total[0]) / 3.0 + noise(k + 2)), floor)
+        grown = (read >= PROGRESSION * nadir) & (read - nadir >= ABSOLUTE_MM)
+        shrunk.append(~grown & (read <= RESPONSE * base))
+        nadir = np.minimum(nadir, read)
+        if measures_brain:
+            volume = inside[k] + 3.0 * noise(512 + k)
+            brain_grown = volume >= brain_nadir + 3.0 * math.log(PROGRESSION)
+            brain_shrunk.append(
+                ~brain_grown & (volume - brain_base <= math.log(v["cohort.cns_response_volume"]))
+            )
+            brain_nadir = np.minimum(brain_nadir, volume)
+            grown |= brain_grown
+        else:
+            brain_shrunk.append(np.zeros(patients.n, dtype=np.bool_))
+        progressive.append(grown & (day[k] <= length))
+    return Scans(day, np.array(progressive), np.array(shrunk), np.array(brain_shrunk))
 
 
-def _responded(small: NDArray[np.bool_], last: Array, confirmed: bool) -> Flags:
+def _at(x: Array, day: Array) -> Array:
+    """x, (times, patients), at days (scans, patients); straight between times."""
+    place = np.clip(day / STEP, 0.0, x.shape[0] - 1.000001)
+    k = place.astype(np.int64)
+    which = np.arange(x.shape[1])
+    return np.asarray(x[k, which] + (place - k) * (x[k + 1, which] - x[k, which]))
+
+
+def _responded(small: Flags, day: Array, last: Array, confirmed: bool) -> Flags:
     """Whether the tumour is small at a scan (at two in a row if confirmed) before the line's last day."""
-    every = 3
-    scans = np.arange(every, small.shape[0], every)
-    seen = small[scans] & (STEP * scans[:, None] <= last)
+    seen = small & (day <= last)
     if confirmed:
         seen = seen[1:] & seen[:-1]
     return np.asarray(seen.any(axis=0))

@@ -28,7 +28,7 @@ from her2.engine.rng import Purpose, normals, uniforms
 from her2.errors import RecordError
 from her2.evidence.load import load_population
 from her2.model import build_model
-from her2.patients.sample import class_sensitivity, population_values, sample_cohort
+from her2.patients.sample import class_sensitivity, lymphocytes, population_values, sample_cohort
 
 Array = NDArray[np.float64]
 SEED = 1
@@ -40,7 +40,7 @@ DRAWN = (
     "independent", "effector", "til", "fcgr3a_v",
 )  # fmt: skip
 """Attributes that differ between the patients of the trials."""
-LINKED = {"til": ("effector",), "effector": ("til",)}
+LINKED = {"til": ("effector",), "effector": ("til",), "her2": ("independent",), "independent": ("her2",)}
 """Attributes that are drawn together."""
 ALLELES = ("fcgr3a_v", "fcgr2a_h", "fcgr2b_t")
 
@@ -113,7 +113,9 @@ def draw_patients(model: CellModel, setting: str, first: int, n: int) -> Patient
     genotype = uniforms(SEED, first, n, int(Purpose.ATTRIBUTE), 15)
     vv, vf = values["population.fcgr3a_vv"], values["population.fcgr3a_vf"]
     cells["fcgr3a_v"] = np.where(genotype < vv, 2.0, np.where(genotype < vv + vf, 1.0, 0.0))
-    level = np.exp(values["population.til_log_sd"] * normals(SEED, first, n, int(Purpose.ATTRIBUTE), 16))
+    level = lymphocytes(
+        values, *(np.asarray(normals(SEED, first, n, int(Purpose.ATTRIBUTE), index)) for index in (16, 17))
+    )
     # lymphocytes and effector cells rise together; their joint kill is proportional to the level of the sample
     share = values["immune.tcell_share"]
     cells["til"] = np.asarray(level)
@@ -136,6 +138,7 @@ def draw_patients(model: CellModel, setting: str, first: int, n: int) -> Patient
             values["tumour.line_tolerance"]
             * values["population.adjuvant_chemo_tolerance"]
             * a[Attribute.ADJUVANT_CHEMOTHERAPY],
+            a[Attribute.GROWTH],
             lambda index: np.asarray(normals(SEED, first, n, int(Purpose.ATTRIBUTE), index)),
         ),
     )
@@ -188,8 +191,12 @@ def within(patients: Patients, name: str, low: float, high: float, where: str) -
     result = _replaced(patients, moved)
     if name == "er":
         change = (moved["er"] > 0.0).astype(np.float64) - (x > 0.0)
+        factor = patients.values["tumour.growth_er_factor"] ** change
+        faster = factor ** patients.values["tumour.growth_sensitivity"]
         result = replace(
-            result, growth=patients.growth * patients.values["tumour.growth_er_factor"] ** change
+            result,
+            growth=patients.growth * factor,
+            sensitivity={k: x * faster for k, x in patients.sensitivity.items()},
         )
     return result
 

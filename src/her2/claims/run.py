@@ -22,7 +22,7 @@ from her2.errors import Her2Error
 from her2.evidence.biology import Expectation, Experiment
 from her2.evidence.load import load_study
 
-MEMBERS, COHORT_MEMBERS = 32, 12
+MEMBERS, COHORT_MEMBERS = 32, 24
 """Members of the ensemble behind the verdict on experiments on cells, and on cohorts."""
 MOST_MEMBERS = 512
 NO_EXPERIMENT = "no experiment yet"
@@ -149,7 +149,7 @@ def run_claims(
     Parameters
     ----------
     members : members of the ensemble for experiments on cells
-    cohort_members : and for cohorts; default 12, or all if there are fewer
+    cohort_members : and for cohorts; default 24, or all if there are fewer
     claim, topic : only this claim, or the claims of this file
     held_out : run claims about trials with held-out figures, too
     jobs : processes; the digits do not depend on it

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import sys
 from typing import Annotated
 
@@ -40,6 +42,7 @@ def _register() -> None:
     from her2.cli.commands.calibrate import calibrate
     from her2.cli.commands.cell import cell
     from her2.cli.commands.claims import claims
+    from her2.cli.commands.credibility import credibility
     from her2.cli.commands.design import design
     from her2.cli.commands.evidence import evidence
     from her2.cli.commands.export import export
@@ -54,6 +57,7 @@ def _register() -> None:
     from her2.cli.commands.trace import trace
     from her2.cli.commands.trial import trial
     from her2.cli.commands.validate import validate
+    from her2.cli.commands.verify import verify
 
     app.command(name="trial", help="Simulate a trial and print it beside the published result.")(trial)
     app.command(name="validate", help="Every trial predicted beside published, with scores; misses first.")(
@@ -75,6 +79,9 @@ def _register() -> None:
         name="sensitivity",
         help="Which parameters matter for which drug, and what observations could identify.",
     )(sensitivity)
+    app.command(
+        name="credibility", help="How far the model may be believed, for what: risk, evidence, assumptions."
+    )(credibility)
     app.command(name="network", help="The network of a cell under drugs: a table, or a picture with --svg.")(
         network
     )
@@ -92,6 +99,9 @@ def _register() -> None:
     app.add_typer(evidence, name="evidence")
     app.add_typer(export, name="export")
     app.command(name="lint", help="Check the record, and your own files.")(lint)
+    app.command(name="verify", help="Is a stored run intact, and what has changed here since it was made?")(
+        verify
+    )
     app.command(name="trace", help="What an entry or number rests on, and what rests on it.")(trace)
 
 
@@ -102,16 +112,25 @@ def main() -> None:
     """Entry point: errors a user can put right become one line and exit code 2."""
     from her2.errors import Her2Error
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # a terminal of another alphabet, or a file name that is no UTF-8: shown as escapes, never a traceback
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(standalone_mode=True)
     except Her2Error as error:
         print(f"her2: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    except BrokenPipeError:
+        raise SystemExit(0) from None
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise
+        print(f"her2: {str(error.filename)[:200]}: {error.strerror}; give another name", file=sys.stderr)
+        raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("her2: stopped", file=sys.stderr)
         raise SystemExit(130) from None
-    except BrokenPipeError:
-        raise SystemExit(0) from None
 
 
 if __name__ == "__main__":

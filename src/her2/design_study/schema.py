@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from her2.design_study.spending import Spending, spend_error
 from her2.errors import RecordError, unknown
-from her2.evidence.load import parse, read_yaml, show_path
+from her2.evidence.load import is_there, parse, read_yaml, show_path
 from her2.evidence.schema import Entry, Finite, Identifier
 from her2.trials.design import (
     SUBGROUPS,
@@ -44,7 +44,7 @@ _SIDED = re.compile(r"^\s*([0-9.]+(?:[eE]-?[0-9]+)?)\s+(one|two)-sided\s*$")
 
 def _to_one_sided(value: object) -> object:
     """Texts such as '0.05 two-sided' as a one-sided rate; numbers are one-sided as they are."""
-    match = _SIDED.match(value) if isinstance(value, str) else None
+    match = _SIDED.match(value) if isinstance(value, str) and len(value) <= 60 else None
     if match is None:
         return value
     return float(match.group(1)) / (2.0 if match.group(2) == "two" else 1.0)
@@ -253,10 +253,10 @@ def _find_trial(name: str, beside: Path, where: str) -> Trial:
     """The trial a design file names; a relative path counts from the design file's folder."""
     if name.endswith((".yaml", ".yml")) or "/" in name or "\\" in name:
         own = beside.parent / name
-        path = own if own.exists() else Path(name)
-        if not path.exists():
+        path = own if is_there(own) else Path(name)
+        if not is_there(path):
             raise RecordError(
-                f"{where}, trial: no such file {name}; a relative path counts from the design file"
+                f"{where}, trial: no such file {name[:200]}; a relative path counts from the design file"
             )
         return load_trial(str(path))
     known = trial_names()

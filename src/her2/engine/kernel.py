@@ -48,8 +48,8 @@ PHASES = 3
 N_CLONES = N_CLONE_ROWS + 1
 SURVIVAL_FLOOR = 1e-6
 """Added to the untreated survival signal before dividing by it; a cell without any has nothing to lose."""
-PK_STEPS = 4
-"""Steps of the antibodies' pharmacokinetics in half a week; one leaves errors of 10 % in patients with a low Km."""
+PK_STEPS = 8
+"""Steps of the antibodies' pharmacokinetics in a week, even; two leave errors of 10 % in patients with a low Km."""
 UNSEEDED = -50.0
 MAX_LOG_BURDEN = 30.0
 """ln cells (1e13): no patient lives with more; growth stops there so that numbers stay finite."""
@@ -159,43 +159,66 @@ def _linear_pk(central, peripheral, cl, vc, q, vp, dt):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def saturable_week(central, peripheral, level, pk):
-    """A week with saturable elimination; level is the concentration in its middle.
+def saturable_week(central, peripheral, course, pk):
+    """A week with saturable elimination.
 
-    central, peripheral, level : (LANES,), pk : (6, LANES)
+    central, peripheral : (LANES,), mg; pk : (6, LANES)
+    course : (PK_STEPS + 1, LANES), mg/L in the central compartment from the beginning to the end of the week
     """
-    dt = 0.5 * STEP_DAYS / PK_STEPS
-    for half in range(2):
-        for _ in range(PK_STEPS):
-            for i in range(LANES):
-                central[i], peripheral[i] = pk_step(
-                    central[i], peripheral[i], pk[0, i], pk[1, i], pk[2, i], pk[3, i], pk[4, i], pk[5, i], dt
-                )
-        if half == 0:
-            for i in range(LANES):
-                level[i] = max(central[i], 0.0) / pk[1, i]
+    for i in range(LANES):
+        course[0, i] = max(central[i], 0.0) / pk[1, i]
+    for step in range(PK_STEPS):
+        for i in range(LANES):
+            central[i], peripheral[i] = pk_step(
+                central[i], peripheral[i], pk[0, i], pk[1, i], pk[2, i], pk[3, i], pk[4, i], pk[5, i],
+                STEP_DAYS / PK_STEPS,
+            )  # fmt: skip
+            course[step + 1, i] = max(central[i], 0.0) / pk[1, i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def linear_week(central, peripheral, level, pk, half_week):
-    """A week with linear elimination; half_week : (4, LANES) is the exact solution over half of it."""
-    for half in range(2):
+def linear_week(central, peripheral, course, pk, exact):
+    """A week with linear elimination; exact : (4, LANES) is the solution over one step."""
+    for i in range(LANES):
+        course[0, i] = max(central[i], 0.0) / pk[1, i]
+    for step in range(PK_STEPS):
         for i in range(LANES):
             c, p = central[i], peripheral[i]
-            central[i] = half_week[0, i] * c + half_week[1, i] * p
-            peripheral[i] = half_week[2, i] * c + half_week[3, i] * p
-        if half == 0:
-            for i in range(LANES):
-                level[i] = max(central[i], 0.0) / pk[1, i]
+            central[i] = exact[0, i] * c + exact[1, i] * p
+            peripheral[i] = exact[2, i] * c + exact[3, i] * p
+            course[step + 1, i] = max(central[i], 0.0) / pk[1, i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def linear_half_week(pk, half_week):
-    """The exact solution over half a week for linear elimination, (4, LANES)."""
+def linear_step(pk, exact):
+    """The exact solution over one step for linear elimination, (4, LANES)."""
     for i in range(LANES):
         cl, vc, q, vp = pk[0, i], pk[1, i], pk[2, i], pk[3, i]
-        half_week[0, i], half_week[2, i] = _linear_pk(1.0, 0.0, cl, vc, q, vp, 0.5 * STEP_DAYS)
-        half_week[1, i], half_week[3, i] = _linear_pk(0.0, 1.0, cl, vc, q, vp, 0.5 * STEP_DAYS)
+        exact[0, i], exact[2, i] = _linear_pk(1.0, 0.0, cl, vc, q, vp, STEP_DAYS / PK_STEPS)
+        exact[1, i], exact[3, i] = _linear_pk(0.0, 1.0, cl, vc, q, vp, STEP_DAYS / PK_STEPS)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def mean_ratio(course, potency, bound, ratio):
+    """The steady concentration over its half-maximal one that binds as much as a course of a week does on average.
+
+    Simpson's rule over the steps of the week for what is bound and what is left free; their ratio is the answer.
+
+    course : (PK_STEPS + 1, LANES), mg/L; potency : 1 over the half-maximal concentration, L/mg
+    bound : (LANES,), scratch; ratio : (LANES,), result
+    """
+    for i in range(LANES):
+        bound[i] = 0.0
+        ratio[i] = 0.0
+    for k in range(PK_STEPS + 1):
+        weight = 1.0 if k == 0 or k == PK_STEPS else (4.0 if k % 2 == 1 else 2.0)
+        for i in range(LANES):
+            x = course[k, i] * potency
+            free = weight / (1.0 + x)
+            bound[i] += x * free
+            ratio[i] += free
+    for i in range(LANES):
+        ratio[i] = bound[i] / ratio[i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -287,7 +310,8 @@ def simulate_block(
     slow = np.zeros((n_geno, N_SITES, n_slow, LANES))
     geno_x = np.zeros((n_geno, row_occupancy, LANES))
     level = np.zeros((n_drugs, LANES))
-    half_week = np.zeros((n_drugs, 4, LANES))
+    plasma = np.zeros((n_drugs, PK_STEPS + 1, LANES))
+    exact = np.zeros((n_drugs, 4, LANES))
     ratio = np.zeros((N_SITES, max(n_actions, 1), LANES))
     load = np.zeros((n_hits, LANES))
     capped = np.zeros((n_hits, LANES))
@@ -466,7 +490,7 @@ def simulate_block(
 
     for d in range(n_drugs):
         if drugs.in_plasma[d] == 1 and not pk[d, 4, 0] > 0.0:
-            linear_half_week(pk[d], half_week[d])
+            linear_step(pk[d], exact[d])
 
     max_weeks = course.horizon_weeks + course.entry_line.max() * course.prior_limit_weeks + 4
     week = 0
@@ -522,9 +546,11 @@ def simulate_block(
             if drugs.in_plasma[d] == 1:
                 # without saturable elimination one step is exact, and the same for every week
                 if pk[d, 4, 0] > 0.0:
-                    saturable_week(central[d], peripheral[d], level[d], pk[d])
+                    saturable_week(central[d], peripheral[d], plasma[d], pk[d])
                 else:
-                    linear_week(central[d], peripheral[d], level[d], pk[d], half_week[d])
+                    linear_week(central[d], peripheral[d], plasma[d], pk[d], exact[d])
+                for i in range(LANES):
+                    level[d, i] = plasma[d, PK_STEPS // 2, i]
             else:
                 ke = drugs.ke0[d]
                 mean = (1.0 - exp(-ke * STEP_DAYS)) / (ke * STEP_DAYS)
@@ -536,8 +562,11 @@ def simulate_block(
         for s in range(N_SITES):
             for a in range(n_actions):
                 d = drugs.action_drug[a]
-                for i in range(LANES):
-                    ratio[s, a, i] = level[d, i] * drugs.action_ratio[s, a]
+                if drugs.in_plasma[d] == 1:
+                    mean_ratio(plasma[d], drugs.action_ratio[s, a], rate, ratio[s, a])
+                else:
+                    for i in range(LANES):
+                        ratio[s, a, i] = level[d, i] * drugs.action_ratio[s, a]
             for v in range(n_variants):
                 for h in range(n_hits):
                     for i in range(LANES):
@@ -830,7 +859,7 @@ def simulate_block(
                     hazard_systemic[i] = (
                         c.death_hazard
                         * attributes[A_FRAILTY, i]
-                        * exp(c.death_exponent * (rate[i] - c.death_reference))
+                        * exp(c.death_exponent * (rate[i] - c.death_reference) + c.death_line_rise * line[i])
                     )
                     lesion_sum[i] += (
                         STEP_DAYS
@@ -873,7 +902,10 @@ def simulate_block(
                     c.death_hazard
                     * attributes[A_FRAILTY, i]
                     * c.cns_death_weight
-                    * exp(c.death_exponent * (ln_v[CNS, i] - c.cns_death_reference))
+                    * exp(
+                        c.death_exponent * (ln_v[CNS, i] - c.cns_death_reference)
+                        + c.death_line_rise * line[i]
+                    )
                 )
             before = death_sum[i]
             death_sum[i] += STEP_DAYS * hazard

@@ -163,9 +163,9 @@ class InputArrays(NamedTuple):
     level: Array  # (inputs,) that level, before half-saturation
 
 
-REFRESH = 0.004
+REFRESH = 0.0005
 """Largest change of an occupancy, or of what drugs leave of a target, for which signals are not evaluated anew."""
-REFRESH_SLOW = 0.01
+REFRESH_SLOW = 0.001
 """The same for a slow state."""
 
 
@@ -198,6 +198,7 @@ class Constants(NamedTuple):
     new_lesion_exponent: float
     death_hazard: float  # 1/day at the reference burden
     death_exponent: float
+    death_line_rise: float  # rise of the log hazard of death with each line
     death_reference: float  # ln cells
     cns_death_weight: float
     cns_death_reference: float  # ln cells

@@ -383,10 +383,72 @@ class ReceptorsFile(Entry):
     reference_cell: dict[str, str]
 
 
+Factor = Annotated[Finite, Field(ge=0, le=1000)]
+Share = Annotated[Finite, Field(ge=0, le=1)]
+
+
+class Genotype(Entry):
+    """What distinguishes the cells of a clone from the patient's own genotype."""
+
+    id: Identifier
+    label: str
+    her2_factor: Factor = 1.0
+    egfr_factor: Factor = 1.0
+    bypass_added: Factor = 0.0
+    pten_factor: Factor = 1.0
+    pik3ca_added: Factor = 0.0
+    p95_share: Share = 0.0
+    claims: tuple[Identifier, ...] = ()
+
+
+class Clone(Entry):
+    """A clone; `fraction` says how its share of an untreated tumour is drawn, and is left out for the first."""
+
+    id: Identifier
+    genotype: Identifier
+    cost: Factor
+    mdr: bool
+    effector_factor: Factor = 1.0
+    endocrine_factor: Factor = 1.0
+    fraction: Literal["", "clone", "mdr", "double"] = ""
+    claims: tuple[Identifier, ...] = ()
+
+
+class ClonesFile(Entry):
+    """The clones of a tumour (data/network/clones.yaml)."""
+
+    id: Identifier
+    genotypes: tuple[Genotype, ...] = Field(min_length=1)
+    clones: tuple[Clone, ...] = Field(min_length=1)
+    source: Identifier
+    locator: str
+    quality: Quality
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ClonesFile:
+        for kind, ids in (
+            ("genotypes", [g.id for g in self.genotypes]),
+            ("clones", [c.id for c in self.clones]),
+        ):
+            if len(set(ids)) != len(ids):
+                raise ValueError(f"{kind}: two have the same id among {', '.join(ids)}")
+        if [bool(c.fraction) for c in self.clones] != [k > 0 for k in range(len(self.clones))]:
+            raise ValueError("clones: expected a fraction for every clone but the first, which is the rest")
+        names = {c.id for c in self.clones}
+        for clone in self.clones:
+            parent = "bypass" if clone.id.startswith("bypass") else "pi3k_hit"
+            if clone.fraction == "double" and not {parent, "mdr"} <= names:
+                raise ValueError(
+                    f"clones.{clone.id}: its fraction follows from the clones {parent} and mdr, give both"
+                )
+        return self
+
+
 NETWORK_FILES: dict[str, type[Entry]] = {
     "attributes": AttributeFile, "switches": SwitchFile, "pathway": PathwayFile, "receptors": ReceptorsFile,
+    "clones": ClonesFile,
 }  # fmt: skip
-"""Files of data/network that have a model; the others are checked where they are compiled."""
+"""Files of data/network that have a model."""
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "receptors": ("receptor",),

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from her2.errors import Her2Error, OutputError, nearest
+from her2.evidence.csv_text import safe_text
 from her2.evidence.record import Record
 from her2.evidence.schema import Source
 from her2.evidence.tables import COLUMNS, Row, build_tables
@@ -111,7 +112,10 @@ def _write_csv(path: Path, table: str, rows: list[Row]) -> None:
 
 
 def write_csv(stream: Any, columns: tuple[str, ...], rows: Iterable[Iterable[Any]]) -> None:
-    """Rows as CSV; lists joined by `;`, nothing as the empty field, yes and no as `true` and `false`."""
+    """Rows as CSV; lists joined by `;`, nothing as the empty field, yes and no as `true` and `false`.
+
+    A text that a spreadsheet would run gets an apostrophe in front (`her2.evidence.csv_text`).
+    """
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
@@ -122,7 +126,9 @@ def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):
-        return ";".join(str(v) for v in value)
+        return safe_text(";".join(str(v) for v in value))
+    if isinstance(value, str):
+        return safe_text(value)
     return "" if value is None else value
 
 

@@ -1,6 +1,6 @@
 """Read the record: the files under `data/` that ship with the package, and the user's own beside them.
 
-YAML is read with the safe loader, with limits on size and depth; nothing in a file is ever run. Every error
+YAML is read with limits on size, depth and kinds (`her2.evidence.reading`); nothing in a file is ever run. Every error
 names the file, the field, what was expected and what came.
 """
 
@@ -27,6 +27,7 @@ from her2.evidence.biology import (
     Switch,
     SwitchFile,
 )
+from her2.evidence.reading import parse_yaml, read_text
 from her2.evidence.schema import (
     Agent,
     Claim,
@@ -48,94 +49,40 @@ from her2.evidence.schema import (
 DATA = Path(__file__).resolve().parent.parent / "data"
 USER_VARIABLE = "HER2_RECORD"
 """Environment variable with the folder of the user's own record; its files are marked as the user's."""
-MAX_BYTES = 5_000_000
-MAX_DEPTH = 40
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_yaml(path: Path) -> Any:
-    """One YAML document; the safe loader with limits.
+    """One YAML document; the safe loader with limits (see `her2.evidence.reading`).
 
     Raises
     ------
     her2.errors.RecordError
         Missing, too large, too deep, with duplicate keys, or not YAML; the text names file and line.
     """
-    import yaml
-
     name = show_path(path)
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise RecordError(
-                f"{name}: larger than {MAX_BYTES // 1_000_000} MB; a record file is text of a few kB"
-            )
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise RecordError(f"{name}: not UTF-8 text ({error.reason} at byte {error.start})") from error
-    except IsADirectoryError as error:
-        raise RecordError(f"{name}: is a folder; expected a YAML file") from error
-    except OSError as error:
-        raise RecordError(f"{name}: cannot be read ({error.strerror})") from error
-    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-    class Loader(base):  # type: ignore[misc]
-        """Safe loader that refuses duplicate keys."""
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            seen: set[Any] = set()
-            for key_node, _ in node.value:
-                key = self.construct_object(key_node, deep=True)
-                if isinstance(key, (dict, list)):
-                    raise RecordError(
-                        f"{name}, line {key_node.start_mark.line + 1}: a key must be a plain word"
-                    )
-                if isinstance(key, bool):
-                    written = key_node.value
-                    raise RecordError(
-                        f"{name}, line {key_node.start_mark.line + 1}: YAML reads the key {written} as "
-                        f'{str(key).lower()}; put it in quotes: "{written}"'
-                    )
-                if key in seen:
-                    raise RecordError(f"{name}, line {key_node.start_mark.line + 1}: key '{key}' given twice")
-                seen.add(key)
-            return super().construct_mapping(node, deep)
-
-    try:
-        _check_events(yaml.parse(text, Loader=base), name)
-        return yaml.load(text, Loader=Loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}" if mark is not None else ""
-        problem = getattr(error, "problem", None) or str(error)
-        raise RecordError(f"{name}{place}: not valid YAML ({problem})") from error
-    except (ValueError, RecursionError) as error:
-        raise RecordError(f"{name}: not valid YAML ({error})") from error
-
-
-def _check_events(events: Any, name: str) -> None:
-    """Refuse aliases (a small file can expand without end) and deep nesting before anything is built."""
-    import yaml
-
-    depth = 0
-    for event in events:
-        mark = event.start_mark
-        if isinstance(event, yaml.AliasEvent):
-            raise RecordError(f"{name}, line {mark.line + 1}: YAML aliases are not accepted")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise RecordError(f"{name}, line {mark.line + 1}: nested deeper than {MAX_DEPTH} levels")
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
+    return parse_yaml(read_text(path, name), name)
 
 
 def show_path(path: Path) -> str:
     """Path as shown to the user: relative to the shipped record, or as given."""
     try:
         return str(path.resolve().relative_to(DATA))
-    except ValueError:
+    except (
+        ValueError,
+        OSError,
+        RuntimeError,
+    ):  # elsewhere; or no name that a file can have, or links in a circle
         return str(path)
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a file; none where no file can have this name."""
+    try:
+        return path.exists()
+    except (OSError, ValueError, RuntimeError):
+        return False
 
 
 def parse(model: type[Model], data: Any, where: str) -> Model:
@@ -180,12 +127,19 @@ def describe_errors(model: type[BaseModel], error: ValidationError, where: str, 
         elif item["type"] == "missing":
             parts.append(f"{field}: required, but missing")
         else:
-            came = repr(item["input"])
-            parts.append(f"{field}: {item['msg'].removeprefix('Value error, ')}; got {came[:80]}")
+            parts.append(f"{field}: {item['msg'].removeprefix('Value error, ')}; got {came(item['input'])}")
     more = len(error.errors()) - 5
     if more > 0:
         parts.append(f"and {more} more")
     return f"{where}, " + "; ".join(parts)
+
+
+def came(value: Any, most: int = 80) -> str:
+    """What came, for an error: cut off where it is long."""
+    try:
+        return repr(value)[:most]
+    except ValueError:  # a whole number with thousands of digits
+        return f"a {type(value).__name__} too long to show"
 
 
 def _keys_at(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:

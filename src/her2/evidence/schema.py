@@ -21,7 +21,8 @@ def _finite(value: Any) -> Any:
     return value
 
 
-Finite = Annotated[float, BeforeValidator(_finite)]
+Finite = Annotated[float, BeforeValidator(_finite), Field(allow_inf_nan=False)]
+"""A number; text that reads as one counts, but neither `nan` nor `1e400`."""
 
 
 class Entry(BaseModel):

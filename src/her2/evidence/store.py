@@ -100,7 +100,7 @@ class Store:
             raise QueryError(f"limit: expected at least 1 row, got {limit}")
         try:
             statements = self._connection.extract_statements(sql)
-        except (duckdb.Error, ValueError) as error:  # ValueError: a NUL in the text
+        except (duckdb.Error, ValueError, TypeError) as error:  # a NUL in the text; half of a surrogate pair
             raise QueryError(_explain(error)) from error
         if len(statements) != 1:
             raise QueryError(f"sql: expected one SELECT statement, got {len(statements)}")

@@ -113,9 +113,9 @@ def _to_weeks(value: object) -> float:
     """A text such as '2 week' in weeks; 0 for none."""
     if value in (0, 0.0) and not isinstance(value, bool):
         return 0.0
-    match = _HOLD.match(value) if isinstance(value, str) else None
+    match = _HOLD.match(value) if isinstance(value, str) and len(value) <= 60 else None
     if match is None:
-        raise ValueError(f"expected a time such as '1 week' or '3 day', or 0, got {value!r}")
+        raise ValueError(f"expected a time such as '1 week' or '3 day', or 0, got {repr(value)[:60]}")
     return convert(float(match.group(1)), match.group(2), "week")
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
 from her2.drugs import (
     CLASS_OF,
@@ -148,7 +149,7 @@ def sample_cohort(model: Model, values: Mapping[str, float], seed: int, first: i
     addicted, independent = p["addicted_share"], p["independent_share"]
     # both shares are free; their sum may not exceed one
     total = max(1.0, addicted + independent)
-    dependence = u(14)
+    dependence = dependence_rank(values, u(14), z(1))
     a[Attribute.INDEPENDENT] = np.where(
         dependence < addicted / total,
         p["addicted_level"],
@@ -164,7 +165,7 @@ def sample_cohort(model: Model, values: Mapping[str, float], seed: int, first: i
         genotype < p["fcgr3a_vv"], 2.0, np.where(genotype < p["fcgr3a_vv"] + p["fcgr3a_vf"], 1.0, 0.0)
     )
     a[Attribute.PDL1] = u(PDL1_INDEX) < p["pdl1_positive"]
-    a[Attribute.EFFECTOR] = fcgr * lognormal(1.0, p["til_log_sd"], 16)
+    a[Attribute.EFFECTOR] = fcgr * lymphocytes(values, z(16), z(17))
     a[Attribute.GROWTH] = lognormal(values["tumour.growth"], values["tumour.growth_log_sd"], 17) * np.where(
         er_positive, values["tumour.growth_er_factor"], 1.0
     )
@@ -217,7 +218,7 @@ def sample_cohort(model: Model, values: Mapping[str, float], seed: int, first: i
     }
     pk, scale = _pharmacokinetics(model, values, covariates, z)
     tolerance = values["tumour.line_tolerance"] * p["adjuvant_chemo_tolerance"] * adjuvant_c
-    by_class = class_sensitivity(values, np.asarray(tolerance, dtype=np.float64), z)
+    by_class = class_sensitivity(values, np.asarray(tolerance, dtype=np.float64), a[Attribute.GROWTH], z)
     sensitivity, fc_factor = np.ones((len(model.agents), n)), np.ones((len(model.agents), n))
     for k, agent in enumerate(model.agents):
         kind = killing_class(agent)
@@ -263,22 +264,57 @@ def killing_class(agent: Agent) -> str | None:
 
 
 def class_sensitivity(
-    values: Mapping[str, float], tolerance: Array, z: Callable[[int], Array]
+    values: Mapping[str, float], tolerance: Array, growth: Array, z: Callable[[int], Array]
 ) -> dict[str, Array]:
-    """Sensitivity of each patient to each class of cytotoxics, correlated between classes.
+    """Sensitivity of each patient to each class of cytotoxics, correlated between classes; it rises with growth.
 
     Parameters
     ----------
     tolerance : (patients,) loss of sensitivity to taxanes by adjuvant chemotherapy, on the log scale
+    growth : (patients,) 1/day
     z : function from a random index to standard normal numbers (patients,)
     """
     rho, sd = values["population.chemo_correlation"], values["population.chemo_log_sd"]
     shared = z(SENSITIVITY_INDEX)
+    faster = values["tumour.growth_sensitivity"] * np.log(growth / values["tumour.growth"])
     result = {}
     for k, name in enumerate(CYTOTOXIC_CLASSES):
         log = sd * (math.sqrt(rho) * shared + math.sqrt(1.0 - rho) * z(SENSITIVITY_INDEX + 1 + k))
-        result[name] = np.asarray(exp_of(log - (tolerance if name == "taxane" else 0.0)))
+        result[name] = np.asarray(exp_of(log + faster - (tolerance if name == "taxane" else 0.0)))
     return result
+
+
+LARGEST_CORRELATION = 0.95
+"""A correlation drawn from its prior, or fitted, beyond this counts as this."""
+
+
+def _correlation(values: Mapping[str, float], name: str) -> float:
+    return min(max(values[name], -LARGEST_CORRELATION), LARGEST_CORRELATION)
+
+
+def dependence_rank(values: Mapping[str, float], rank: Array, her2: Array) -> Array:
+    """Rank of each patient's dependence on HER2, 0 (most) to 1: uniform, and correlated with the HER2 level.
+
+    Parameters
+    ----------
+    rank : (patients,) uniform numbers
+    her2 : (patients,) standard normal numbers behind the HER2 level
+    """
+    rho = _correlation(values, "population.her2_dependence")
+    return np.asarray(ndtr(math.sqrt(1.0 - rho * rho) * ndtri(rank) - rho * her2))
+
+
+def lymphocytes(values: Mapping[str, float], own: Array, growth: Array) -> Array:
+    """Level of tumour-infiltrating lymphocytes of each patient relative to the typical one, (patients,).
+
+    Parameters
+    ----------
+    own, growth : (patients,) standard normal numbers of this level and of growth, with which it is correlated
+    """
+    rho = _correlation(values, "population.til_growth")
+    return np.asarray(
+        exp_of(values["population.til_log_sd"] * (rho * growth + math.sqrt(1.0 - rho * rho) * own))
+    )
 
 
 def fc_relative(values: Mapping[str, float], v_alleles: Array, fc_v: float, fc_f: float) -> Array:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from her2.errors import RecordError
+from her2.evidence.reading import parse_json, read_text
 from her2.prognosis.result import Finding
 from her2.sequencing.case_file import read_state
 from her2.sequencing.state import PatientState, state_of
@@ -36,7 +37,7 @@ def read_case(path: Path, *, lenient: bool = False) -> Case:
         The file cannot be read, or says something that no case has; all findings at once.
     """
     if path.suffix.lower() == ".json":
-        data = _read_json(path)
+        data = parse_json(read_text(path, str(path), MAX_BYTES), str(path))
         if isinstance(data, Mapping) and "resourceType" in data:
             from her2.prognosis.mcode import read_bundle
 
@@ -70,19 +71,6 @@ def case_yaml(state: PatientState) -> str:
     return head + str(yaml.safe_dump(data, allow_unicode=True, sort_keys=False, width=110))
 
 
-def _read_json(path: Path) -> Any:
-    import json
-
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise RecordError(f"{path}: larger than {MAX_BYTES:,} bytes")
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecordError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (ValueError, RecursionError) as error:
-        raise RecordError(f"{path}: is not JSON: {error}") from error
-
-
 def with_item(state: PatientState, item: str, value: Any, where: str = "case") -> PatientState:
     """The state with one item set, by its place such as `biomarkers.pten`.
 
@@ -95,7 +83,7 @@ def with_item(state: PatientState, item: str, value: Any, where: str = "case") -
     *steps, last = item.split(".")
     current: Any = data
     for step in steps:
-        key: Any = int(step) if step.isdigit() else step
+        key: Any = int(step) if step.isdecimal() else step
         if current[key] is None:
             current[key] = {}
         current = current[key]

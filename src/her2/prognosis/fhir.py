@@ -209,7 +209,8 @@ READ: dict[str, type[Resource]] = {
 
 def is_read(data: dict[str, Any]) -> bool:
     """Whether a resource is one of those that are read, or none that FHIR knows by name."""
-    return data.get("resourceType") in READ or not isinstance(data.get("resourceType"), str)
+    kind = data.get("resourceType")
+    return not isinstance(kind, str) or kind in READ
 
 
 def check_resource(data: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -228,8 +229,8 @@ def check_resource(data: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
             "or write the case as YAML (her2 patient --template)"
         ) from error
     kind = data.get("resourceType")
-    if kind not in READ:
-        yield "resourceType", f"{kind!r} is no kind of resource", "a resource of FHIR R4"
+    if not isinstance(kind, str) or kind not in READ:
+        yield "resourceType", f"{repr(kind)[:60]} is no kind of resource", "a resource of FHIR R4"
         return
     try:
         get_fhir_model_class(str(kind)).model_validate(data)

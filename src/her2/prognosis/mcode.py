@@ -136,6 +136,8 @@ FORMS = frozenset(
     ]
 )
 """Words of doses, forms and salts in the name of a medication."""
+LONGEST_NAME = 300
+"""Characters of a name or score that is looked at: the work grows with the square of their number."""
 INHERITED_DAYS = 183
 """Longest time from an order to an administration that takes over its intent."""
 _BIOSIMILAR = re.compile(r"^([a-z]+mab)-[a-z]{4}$")
@@ -435,7 +437,7 @@ def _yes_no(
 def _score(o: Observation) -> int | None:
     words = o.valueCodeableConcept.words if o.valueCodeableConcept is not None else ()
     for text in (*words, o.valueString or "", str(o.valueInteger) if o.valueInteger is not None else ""):
-        match = re.match(r"^\s*([0-3])\s*\+?\s*$", text)
+        match = re.match(r"^\s*([0-3])\s*\+?\s*$", text) if len(text) <= LONGEST_NAME else None
         if match:
             return int(match.group(1))
     return None
@@ -642,6 +644,8 @@ def _agent(concept: Concept | None) -> str | None:
     A word that is neither part of the name nor of a dose or form makes it another drug, as of an antibody's conjugate.
     """
     for words in concept.words if concept is not None else ():
+        if len(words) > LONGEST_NAME:
+            continue
         tokens = [_BIOSIMILAR.sub(r"\1", t) for t in re.findall(r"[a-z0-9-]+", words)]
         tokens = [t.removesuffix("-oysk") for t in tokens]
         for n in (3, 2, 1):

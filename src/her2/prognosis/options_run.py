@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
@@ -16,6 +16,7 @@ from her2.prognosis.known import Known
 from her2.prognosis.lanes import Chosen, Lane, choose_twins, follow_lanes, member_of, option_doses
 from her2.prognosis.limits import Tried, limit_of, progression_free, trials_of, tried_routes
 from her2.prognosis.outcomes import Outcomes
+from her2.prognosis.progress import Share, unheard
 from her2.prognosis.result import LimitOf
 from her2.prognosis.routes import Route, record_mechanisms
 from her2.prognosis.settings import setting
@@ -47,6 +48,7 @@ class OptionsRun:
     plans, toxicity : options and their adverse events
     explained : positions of the options for which is asked what limits them
     most : twins to follow
+    on_progress : called with the share done
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class OptionsRun:
         most: int,
         seed: int,
         pool: Executor,
+        on_progress: Share = unheard,
     ) -> None:
         self._plans, self.toxicity, self._seed = tuple(plans), tuple(toxicity), seed
         shelf = Shelf()
@@ -78,7 +81,12 @@ class OptionsRun:
             prior, [replace(w, later=(), chance=()) for w in ways], horizon_weeks=self._restriction_weeks,
             prior_limit_weeks=max(limit, int(setting("prior_limit"))), brain_entry=known.brain_entry,
         )  # fmt: skip
-        parts = list(pool.map(self._follow, self.chosen))
+        # what limits an option takes about as long as the options themselves
+        whole = len(self.chosen) * (2 if explained else 1)
+        parts = []
+        for part in pool.map(self._follow, self.chosen):
+            parts.append(part)
+            on_progress(len(parts) / whole)
         weights = np.concatenate([c.weights for c in self.chosen])
         member = member_of(np.concatenate([c.ids for c in self.chosen]))
         self.outcomes = tuple(
@@ -94,7 +102,13 @@ class OptionsRun:
                 digest.update(seen.digest().encode())
         self.digest = digest.hexdigest()
         routes = tried_routes(known.facts)
-        self.limits = self._limits(parts, list(explained), routes, weights, pool) if explained else {}
+        self.limits = (
+            self._limits(
+                parts, list(explained), routes, weights, pool, lambda k: on_progress((len(parts) + k) / whole)
+            )
+            if explained
+            else {}
+        )
 
     def _follow(self, chosen: Chosen) -> Part:
         """All options of one member in one run."""
@@ -115,6 +129,7 @@ class OptionsRun:
         routes: Sequence[Route],
         weights: Array,
         pool: Executor,
+        on_member: Callable[[int], None],
     ) -> dict[int, tuple[LimitOf, ...]]:
         """What limits each option explained, the largest gain first."""
         counts = weights
@@ -128,7 +143,10 @@ class OptionsRun:
         def try_member(k: int) -> list[_Trial]:
             return list(self._try(self.chosen[k], parts[k], explained, routes, subsets[k]))
 
-        tried = list(pool.map(try_member, range(len(self.chosen))))
+        tried = []
+        for own in pool.map(try_member, range(len(self.chosen))):
+            tried.append(own)
+            on_member(len(tried))
         mechanisms = record_mechanisms()
         result = {}
         for way in explained:

@@ -21,6 +21,7 @@ from her2.prognosis.known import Known, known_of
 from her2.prognosis.missing_course import missing_items
 from her2.prognosis.options_run import OptionsRun
 from her2.prognosis.prior_posterior import clone_weights, route_weights
+from her2.prognosis.progress import Watch, portion, unwatched
 from her2.prognosis.refusals import refusals
 from her2.prognosis.regimens import named_regimen, plan_regimen
 from her2.prognosis.result import Course, Finding, NotPredicted, PatientResult, Refusal, RunOf, TwinCount
@@ -91,6 +92,7 @@ def predict_patient(
     models: Sequence[Model] | None = None,
     effort: Effort = DEFAULT,
     findings: Sequence[Finding] = (),
+    on_progress: Watch = unwatched,
 ) -> PatientResult:
     """Predict one patient.
 
@@ -99,6 +101,7 @@ def predict_patient(
     options : regimens beside those of the rules, agents by any name joined by `+`
     models : members of the posterior; default the shipped one
     findings : what was found when the case was read
+    on_progress : called with stage and share done, from several threads
 
     Raises
     ------
@@ -119,7 +122,10 @@ def predict_patient(
         ThreadPoolExecutor(max_workers=1) as beside,
         ThreadPoolExecutor(max_workers=effort.threads) as pool,
     ):
-        search = beside.submit(find_twins, own, known, lines, draws=effort.draws, seed=effort.seed, pool=pool)
+        search = beside.submit(
+            find_twins, own, known, lines, draws=effort.draws, seed=effort.seed, pool=pool,
+            on_progress=portion(on_progress, "twins", 0.0, 0.4),
+        )  # fmt: skip
         book = load_rulebook()
         advice = judge(asked, book)
         plans, not_predicted = plan_options(advice, named, asked)
@@ -135,10 +141,12 @@ def predict_patient(
             running = beside.submit(
                 OptionsRun, twins, known, lines, plans, toxicity,
                 explained=explained, most=effort.twins, seed=effort.seed, pool=pool,
+                on_progress=portion(on_progress, "options and rules", 0.4, 0.9),
             )  # fmt: skip
         advice = with_missing(asked, advice, book)
         routes = route_weights(twins, known, n_lines=len(lines))
         run = running.result() if running is not None else None
+    on_progress("what is not known", 0.92)
     result = PatientResult(
         advice=advice,
         findings=tuple(findings),

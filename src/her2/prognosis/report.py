@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from her2.prognosis.result import Course, Finding, PatientResult, Refusal, Sentence
 from her2.prognosis.sentences import month, plain_name
 from her2.prognosis.weights import Rate, Times
+from her2.sequencing.advice import NOT_STORED
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,7 +26,7 @@ def print_patient(result: PatientResult, console: Console, *, rules: bool = Fals
     ----------
     rules : the rules' full answer, as `her2 options` prints it, in place of its summary
     """
-    console.print(result.research_use, style="italic")
+    console.print(f"{result.research_use} {NOT_STORED}", style="italic")
     console.print(NOT_ADVICE, style="italic")
     print_findings(result.findings, console)
     _print_known(result, console)

@@ -16,6 +16,7 @@ from her2.prognosis.report import (
 from her2.prognosis.result import SequenceResult
 from her2.prognosis.sequences import sequence_name
 from her2.prognosis.weights import Difference
+from her2.sequencing.advice import NOT_STORED
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,7 +26,7 @@ def print_sequences(result: SequenceResult, console: Console) -> None:
     """Print sequences beside the reference, with the interval of the difference."""
     from rich.table import Table
 
-    console.print(result.research_use, style="italic")
+    console.print(f"{result.research_use} {NOT_STORED}", style="italic")
     console.print(NOT_ADVICE, style="italic")
     print_findings(result.findings, console)
     print_refusals(result.refusals, console)

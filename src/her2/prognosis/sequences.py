@@ -32,6 +32,7 @@ from her2.prognosis.predict import (
     posterior_models,
     run_of,
 )
+from her2.prognosis.progress import Share, Watch, portion, unwatched
 from her2.prognosis.refusals import refusals
 from her2.prognosis.regimens import Planned, named_regimen, plan_regimen
 from her2.prognosis.result import (
@@ -67,6 +68,7 @@ def compare_sequences(
     models: Sequence[Model] | None = None,
     effort: Effort = DEFAULT,
     findings: Sequence[Finding] = (),
+    on_progress: Watch = unwatched,
 ) -> SequenceResult:
     """Compare sequences of lines for one patient; the rules' own comes first and is the reference.
 
@@ -75,7 +77,7 @@ def compare_sequences(
     depth : lines of a sequence
     regimens : to permute; default the first options of the rules
     uptake : share of twins who receive each line after the first; default that of the trial engine
-    models, effort, findings : as in `predict_patient`
+    models, effort, findings, on_progress : as in `predict_patient`
 
     Raises
     ------
@@ -106,13 +108,17 @@ def compare_sequences(
     own = make_members(members, known, history_agents(lines))
     with ThreadPoolExecutor(max_workers=effort.threads) as pool:
         try:
-            twins = find_twins(own, known, lines, draws=effort.draws, seed=effort.seed, pool=pool)
+            twins = find_twins(
+                own, known, lines, draws=effort.draws, seed=effort.seed, pool=pool,
+                on_progress=portion(on_progress, "twins", 0.0, 0.5),
+            )  # fmt: skip
         except IncompatibleHistory as error:
             reason = Refusal(str(error), (error.item,))
             return _refused(advice, known, findings, (reason,), effort, own_uptake)
         courses, followed, digest = _follow(
-            twins, known, lines, sequences, own_uptake, most=effort.twins, seed=effort.seed, pool=pool
-        )
+            twins, known, lines, sequences, own_uptake, most=effort.twins, seed=effort.seed, pool=pool,
+            on_progress=portion(on_progress, "sequences", 0.5, 1.0),
+        )  # fmt: skip
     result = SequenceResult(
         advice=advice, findings=tuple(findings), known=known.facts, refusals=(), twins=count_twins(twins, followed),
         uptake=own_uptake[: depth - 1], sequences=courses, not_predicted=left, sentences=(),
@@ -167,6 +173,7 @@ def _follow(
     most: int,
     seed: int,
     pool: Executor,
+    on_progress: Share,
 ) -> tuple[tuple[SequenceCourse, ...], int, str]:
     """All sequences in the same twins."""
     shelf = Shelf()
@@ -186,7 +193,10 @@ def _follow(
         lanes = [Lane(k, np.arange(own.n), own.cohort, planned) for k in range(len(ways))]
         return follow_lanes(own, lanes, arrays, course, seed)
 
-    parts = list(pool.map(one, chosen))
+    parts: list[list[Followed]] = []
+    for seen_by_one in pool.map(one, chosen):
+        parts.append(seen_by_one)
+        on_progress(len(parts) / len(chosen))
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:
         for seen in part:

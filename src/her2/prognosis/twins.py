@@ -25,6 +25,7 @@ from her2.patients.sample import Cohort, population_values, sample_cohort
 from her2.prognosis.courses import Line, Shelf, Way, course_arrays, history_numbers
 from her2.prognosis.history import IMPOSSIBLE, best_response, response_log_likelihood, time_log_likelihood
 from her2.prognosis.known import Known
+from her2.prognosis.progress import Share, unheard
 from her2.prognosis.settings import setting
 from her2.prognosis.weights import effective_number, weighted_mean
 from her2.units import DAYS_PER_WEEK
@@ -156,6 +157,7 @@ def find_twins(
     draws: int,
     seed: int,
     pool: Executor,
+    on_progress: Share = unheard,
 ) -> Twins:
     """Draw virtual patients until enough of them fit.
 
@@ -164,6 +166,7 @@ def find_twins(
     draws : virtual patients in the first round, all members together
     seed : of patients, events and scans
     pool : threads
+    on_progress : called after each member with a share that rises towards 1; how many rounds there are is not known
 
     Raises
     ------
@@ -175,7 +178,7 @@ def find_twins(
     arrays = shelf.arrays(members[0].model) if lines else None
     items = item_names(known, lines)
     found: list[list[Weighed]] = [[] for _ in members]
-    per_member, done = -(-draws // len(members)), 0
+    per_member, done, rounds = -(-draws // len(members)), 0, 0
     while True:
 
         def search(k: int, first: int = done, n: int = per_member) -> Weighed:
@@ -183,7 +186,9 @@ def find_twins(
 
         for k, weighed in enumerate(pool.map(search, range(len(members)))):
             found[k].append(weighed)
+            on_progress(1.0 - 0.5 ** (rounds + (k + 1) / len(members)))
         done += per_member
+        rounds += 1
         twins = Twins(tuple(members), tuple(_join(f) for f in found), items, done * len(members))
         if twins.effective >= setting("least_effective"):
             _check_records(twins)

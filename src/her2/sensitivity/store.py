@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from her2.errors import OutputError, RecordError
 from her2.evidence.load import DATA, find_file, load_parameters, read_yaml
+from her2.evidence.reading import read_text
 from her2.sensitivity.report import (
     CaseRow,
     DirectionRow,
@@ -134,11 +135,9 @@ def _read_table(folder: Path, name: str, row: type[Row]) -> tuple[Row, ...]:
     kinds = {"str": str, "int": int, "float": float}
     types = [(f.name, kinds[str(f.type)]) for f in fields(row)]  # type: ignore[arg-type]
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise RecordError(
-            f"{where}: cannot be read ({error.strerror}); `her2 sensitivity --samples 512 --out FOLDER` makes it"
-        ) from error
+        lines = read_text(path, where).splitlines()
+    except RecordError as error:
+        raise RecordError(f"{error}; `her2 sensitivity --samples 512 --out FOLDER` makes it") from error
     if not lines or lines[0].split("\t") != [n for n, _ in types]:
         raise RecordError(f"{where}: expected the columns {', '.join(n for n, _ in types)}")
     rows = []

@@ -27,6 +27,11 @@ def _known(_user: str | None) -> Mapping[str, str]:
         data = read_yaml(path)
         if not isinstance(data, dict) or not isinstance(data.get("id"), str):
             raise RecordError(f"{show_path(path)}: an agent needs an 'id'")
+        aliases = data.get("aliases", ())
+        if not isinstance(data.get("name", ""), str) or not isinstance(aliases, list | tuple):
+            raise RecordError(
+                f"{show_path(path)}: expected a text as 'name' and a list of texts as 'aliases'"
+            )
         entries.append(data)
     found = {plain_name(e["id"]): str(e["id"]) for e in entries}
     for entry in entries:
@@ -68,9 +73,14 @@ def _read_classes(user: str | None) -> tuple[Mapping[str, frozenset[str]], froze
         data = read_yaml(path)
         if not isinstance(data, dict) or not set(data) <= {"classes", "not_a_treatment"}:
             raise RecordError(f"{show_path(path)}: expected 'classes' and 'not_a_treatment'")
-        for name, agents in (data.get("classes") or {}).items():
+        classes, others = data.get("classes") or {}, data.get("not_a_treatment") or []
+        if not isinstance(classes, dict) or not all(isinstance(x, list) for x in (others, *classes.values())):
+            raise RecordError(
+                f"{show_path(path)}: expected lists of agents under each of 'classes' and as 'not_a_treatment'"
+            )
+        for name, agents in classes.items():
             found[str(name)] = found.get(str(name), frozenset()) | frozenset(str(a) for a in agents)
-        left_out |= {str(x) for x in data.get("not_a_treatment") or ()}
+        left_out |= {str(x) for x in others}
     return MappingProxyType(found), frozenset(left_out)
 
 

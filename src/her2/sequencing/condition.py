@@ -181,8 +181,8 @@ def _check_wanted(item: Item, one: Any, place: str) -> None:
             raise RecordError(
                 f"{place}: unknown word {one!r}{nearest(str(one), valid)} (valid: {', '.join(valid)})"
             )
-    elif one not in agent_ids():
-        raise RecordError(f"{place}: unknown agent {one!r}{nearest(str(one), agent_ids())}")
+    elif not isinstance(one, str) or one not in agent_ids():
+        raise RecordError(f"{place}: unknown agent {repr(one)[:80]}{nearest(str(one), agent_ids())}")
 
 
 def tests_of(condition: Condition) -> Iterator[Test]:

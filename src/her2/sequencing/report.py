@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from her2.sequencing.advice import Advice, Ground, Option
+from her2.sequencing.advice import NOT_STORED, Advice, Ground, Option
 from her2.sequencing.rulebook import NO_ADVICE
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def print_advice(advice: Advice, console: Console, trials: bool = True, reasons:
     trials : also what is only the object of a trial or a hypothesis
     reasons : rules named per option; the rest is counted
     """
-    console.print(advice.research_use, style="italic")
+    console.print(f"{advice.research_use} {NOT_STORED}", style="italic")
     _print_gate(advice, console)
     if not advice.refused:
         _print_options(advice, console, trials, reasons)

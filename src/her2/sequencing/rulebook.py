@@ -66,7 +66,7 @@ class CompiledRule:
     @property
     def year(self) -> int | None:
         """Year of the version; None where the rule carries no date."""
-        return int(self.rule.date[:4]) if self.rule.date[:4].isdigit() else None
+        return int(self.rule.date[:4]) if self.rule.date[:4].isdecimal() else None
 
     @property
     def lines(self) -> tuple[str, ...]:

@@ -277,10 +277,11 @@ def _finding(item: Any) -> str:
     came = item["input"]
     if item["type"] == "extra_forbidden":
         valid = _fields_at(path[:-1])
+        place = place[-200:]
         return f"{place}: unknown item{nearest(path[-1], valid)} (valid: {', '.join(valid)})"
     if item["type"] == "literal_error":
         words = [w.strip(" '") for w in item["ctx"]["expected"].replace(" or ", ",").split(",")]
-        return f"{place}: expected {', '.join(words)} or unknown, got {came!r}{nearest(came, words)}"
+        return f"{place}: expected {', '.join(words)} or unknown, got {repr(came)[:60]}{nearest(came, words)}"
     text = str(item["msg"]).removeprefix("Value error, ")
     return f"{place}: {text[0].lower()}{text[1:]}; got {repr(came)[:60]}"
 

@@ -68,6 +68,11 @@ def receptor_arrays(record: Mapping[str, Any], value: Mapping[str, float]) -> Re
         downregulation[i, j] = look_up(value, entry["fraction"], place)
     ref = record["reference_cell"]
     place = f"{where}, reference_cell"
+    for name in ("her2", "p95_share", "egfr", "her3", *ligands):
+        if name not in ref:
+            raise NetworkError(
+                f"{place}: no parameter for '{name}'; expected one for each receptor and ligand"
+            )
     her2, p95 = look_up(value, ref["her2"], place), look_up(value, ref["p95_share"], place)
     totals = {
         "egfr": look_up(value, ref["egfr"], place),

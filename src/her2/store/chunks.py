@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,7 +24,10 @@ from her2.store.ledger import Ledger
 LEDGER = "ledger.jsonl"
 LOCK = "lock"
 FORMAT = 1
-_NAME = re.compile(r"\d{12}-\d{12}\.parquet(\.part)?")
+_NAME = re.compile(r"[0-9]{12}-[0-9]{12}\.parquet(\.part)?")
+_STAGE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,80}")
+_MOST = 10**11
+"""Patients of a chunk that a file's name has room for."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,7 @@ class ChunkStore:
         her2.errors.OutputError
             If it cannot be written; the store is then as it was.
         """
-        file = f"{stage}/{first:012d}-{first + count - 1:012d}.parquet"
+        file = _file_of(stage, first, count)
         record = ChunkRecord(stage, first, count, entered, file, len(content), digest_of(content))
         with self._explained():
             path = self.folder / file
@@ -263,7 +266,7 @@ class ChunkStore:
         """Take in the ledger's records; damaged lines are noted and taken away, or refused."""
         reading = self._ledger.read()
         self.damage += [Damage(f"{LEDGER}, line {n}", "damaged") for n in reading.damaged]
-        headers = [r for r in reading.records if r.get("kind") == "run"]
+        headers = [r for r in reading.records if r.get("kind") == "run" and isinstance(r.get("what"), dict)]
         chunks = [r for r in reading.records if r.get("kind") == "chunk"]
         if not mend:
             if self.damage or not headers:
@@ -277,12 +280,20 @@ class ChunkStore:
             )
         for header in headers:
             self._check_same(header)
-        if not headers and any(r["key"] != self.key for r in chunks):
+        if not headers and any(r.get("key") != self.key for r in chunks):
             raise StoreError(f"{self.shown}: holds the patients of another run; give another folder")
+        wrong = 0
         for record in chunks:
-            taken = ChunkRecord(**{k: v for k, v in record.items() if k not in ("kind", "key")})
-            self._records[(taken.stage, taken.first)] = taken
-        if mend and (reading.damaged or reading.torn or not headers):
+            taken = _chunk_record(record)
+            if taken is None:
+                wrong += 1
+            else:
+                self._records[(taken.stage, taken.first)] = taken
+        if wrong:
+            self.damage.append(Damage(LEDGER, f"{wrong} records name no chunk that this program writes"))
+            if not mend:
+                raise StoreError(f"{self.shown}: {self.damage[-1]}. The same command with --resume mends it")
+        if mend and (reading.damaged or reading.torn or wrong or not headers):
             self._rewrite()
 
     def _check_same(self, header: Mapping[str, Any]) -> None:
@@ -293,7 +304,7 @@ class ChunkStore:
                 "another version of her2: use that, or give another folder"
             )
         theirs = header["what"]
-        if header["key"] == self.key:
+        if header.get("key") == self.key:
             return
         differing = [k for k in {**theirs, **self.what} if theirs.get(k) != self.what.get(k)]
         shown = "; ".join(
@@ -367,6 +378,26 @@ class ChunkStore:
             n = len(self._records)
             kept = f"{n} chunk{'' if n == 1 else 's'} of patients {'is' if n == 1 else 'are'} kept"
             raise OutputError(explain_failure(error, self.shown, kept)) from error
+
+
+def _chunk_record(record: Mapping[str, Any]) -> ChunkRecord | None:
+    """A chunk as the ledger names it; None where a name or number is none that `ChunkStore.add` writes."""
+    kinds = {f.name: f.type for f in fields(ChunkRecord)}
+    given = {k: v for k, v in record.items() if k not in ("kind", "key")}
+    if set(given) != set(kinds):
+        return None
+    if any(type(v) is not (int if kinds[k] == "int" else str) for k, v in given.items()):
+        return None
+    taken = ChunkRecord(**given)
+    is_possible = taken.first >= 0 and 1 <= taken.count <= _MOST and 0 <= taken.entered <= taken.count
+    if not is_possible or not _STAGE.fullmatch(taken.stage):
+        return None
+    return taken if taken.file == _file_of(taken.stage, taken.first, taken.count) else None
+
+
+def _file_of(stage: str, first: int, count: int) -> str:
+    """Path of a chunk below the store's folder."""
+    return f"{stage}/{first:012d}-{first + count - 1:012d}.parquet"
 
 
 def holds_store(folder: Path) -> bool:

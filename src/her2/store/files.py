@@ -12,6 +12,10 @@ PART = ".part"
 """Ending of a file that is being written; what a killed run leaves of it is removed by the next."""
 
 
+NO_LINKS: int = getattr(os, "O_NOFOLLOW", 0)
+"""A file is never written through a symbolic link: a folder that came from elsewhere may hold one to any file."""
+
+
 def digest_of(content: bytes) -> str:
     """BLAKE2b digest, 256 bit, as `b2sum -l 256` prints it."""
     return hashlib.blake2b(content, digest_size=32).hexdigest()
@@ -27,7 +31,9 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     part = path.with_name(path.name + PART)
     try:
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        if part.is_symlink():
+            part.unlink()
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NO_LINKS, 0o644)
         try:
             write_all(handle, content)
             os.fsync(handle)

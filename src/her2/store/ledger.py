@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from her2.store.files import write_all, write_whole
+from her2.store.files import NO_LINKS, write_all, write_whole
 
 _CHECK = b',"check":"'
 _CHECK_BYTES = 16
@@ -81,7 +81,7 @@ class Ledger:
         OSError
             If it cannot be written; the ledger is then as it was.
         """
-        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_LINKS, 0o644)
         try:
             before = os.fstat(handle).st_size
             try:
@@ -116,7 +116,10 @@ def parse_line(line: bytes) -> dict[str, Any] | None:
     body, tail = line[:-_TAIL] + b"}", line[-_TAIL:]
     if tail != _CHECK + _checksum(body) + b'"}':
         return None
-    record = json.loads(body)
+    try:
+        record = json.loads(body)
+    except (ValueError, RecursionError):  # never written, but with a checksum that fits
+        return None
     return record if isinstance(record, dict) else None
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from her2.engine.layout import MAX_LINES, MAX_VISITS, N_OUTCOMES, Outcome
 from her2.engine.run import Followed
+from her2.errors import StoreError
 
 _OUTCOMES = tuple(o.name.lower() for o in Outcome)
 _SMALL = ("status", "lines")
@@ -123,11 +124,33 @@ def decode_patients(
     n_arms : arms in it
     outcomes_only : leave out scans and lines
     characteristics : names of those wanted
+
+    Raises
+    ------
+    her2.errors.StoreError
+        If it is no Parquet file, or not one of patients: columns, their kinds, or the patients of the arms differ.
     """
+    try:
+        return _decoded(content, n_arms, outcomes_only, characteristics)
+    except (pl.exceptions.PolarsError, ValueError, TypeError, IndexError, OverflowError) as error:
+        reason = str(error).split("\n")[0][:200]
+        raise StoreError(
+            f"a file of patients cannot be read ({reason}); the same command with --resume in a new folder makes it "
+            "again"
+        ) from error
+
+
+def _decoded(content: bytes, n_arms: int, outcomes_only: bool, characteristics: Sequence[str]) -> Decoded:
+    """The table, as `decode_patients` gives it."""
     wanted = ["arm", "patient", *_OUTCOMES, *characteristics]
     if not outcomes_only:
         wanted += ["sums", "line_days", "line_regimens"]
     table = pl.read_parquet(io.BytesIO(content), columns=wanted)
+    for name in wanted:
+        if not _fits(table[name].dtype, name):
+            raise ValueError(f"column '{name}' holds {table[name].dtype}")
+    if table["patient"].null_count() or table["status"].null_count():
+        raise ValueError("a patient without a number or status")
     own = [table.filter(pl.col("arm") == k) for k in range(n_arms)]
     rest = table.filter(pl.col("arm").is_null())
     return Decoded(
@@ -136,6 +159,17 @@ def decode_patients(
         others_status=rest["status"].to_numpy().astype(np.int64),
         characteristics={name: own[0][name].to_numpy() for name in characteristics},
     )
+
+
+def _fits(kind: Any, name: str) -> bool:
+    """Whether a column is of the kind that is written."""
+    if name in ("sums", "line_days"):
+        return bool(kind == pl.List(pl.Float64))
+    if name == "line_regimens":
+        return bool(kind == pl.List(pl.Int16))
+    if name in ("arm", "patient", *_SMALL):
+        return bool(kind.is_integer())
+    return bool(kind == pl.Float64 if name in _OUTCOMES else kind.is_numeric() or kind == pl.Boolean)
 
 
 def _followed(table: pl.DataFrame, *, outcomes_only: bool) -> Followed:

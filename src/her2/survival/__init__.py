@@ -30,10 +30,12 @@ if TYPE_CHECKING:
         TwoArmCox,
         TwoArmCoxBatch,
         TwoArmLogRankBatch,
+        TwoArmStatisticsBatch,
         two_arm_cox,
         two_arm_cox_batch,
         two_arm_log_rank_batch,
         two_arm_median_batch,
+        two_arm_statistics_batch,
     )
 
 _HOMES = {
@@ -47,10 +49,12 @@ _HOMES = {
         "TwoArmCox",
         "TwoArmCoxBatch",
         "TwoArmLogRankBatch",
+        "TwoArmStatisticsBatch",
         "two_arm_cox",
         "two_arm_cox_batch",
         "two_arm_log_rank_batch",
         "two_arm_median_batch",
+        "two_arm_statistics_batch",
     ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -68,6 +72,7 @@ __all__ = [
     "TwoArmCox",
     "TwoArmCoxBatch",
     "TwoArmLogRankBatch",
+    "TwoArmStatisticsBatch",
     "clopper_pearson",
     "compare_rmst",
     "cumulative_incidence",
@@ -82,6 +87,7 @@ __all__ = [
     "two_arm_cox_batch",
     "two_arm_log_rank_batch",
     "two_arm_median_batch",
+    "two_arm_statistics_batch",
     "wilson",
 ]
 

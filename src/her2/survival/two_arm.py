@@ -1,30 +1,22 @@
 """Fast analyses of two-arm trials, one or thousands at once: hazard ratio, log-rank test, medians.
 
 The same estimates as `fit_cox`, `log_rank` and `kaplan_meier`, in compiled loops that release the interpreter
-lock, so that threads can share the trials. The first call in a process loads numba; its compiled code is
-cached on disk.
+lock, so that threads can share the trials (`jobs`; the digits do not depend on it). `two_arm_statistics_batch`
+sorts each trial once for all of them. The first call in a process loads numba; its compiled code is cached on disk.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from her2.survival._arguments import (
-    Flags,
-    Floats,
-    Integers,
-    check_finite_non_negative,
-    check_flags,
-    check_groups,
-    check_level,
-    check_time,
-    freeze,
-)
+from her2.survival._arguments import Flags, Floats, Integers, check_groups, check_level, check_time, freeze
+from her2.survival._batches import Results, analyse, lay_out
 from her2.survival._distributions import normal_quantile
-from her2.survival.cox import CoxStatus
+from her2.survival.cox import CoxStatus, Ties
 
 # In the order of the codes in `_kernels`.
 STATUSES: tuple[CoxStatus, ...] = (
@@ -34,7 +26,6 @@ STATUSES: tuple[CoxStatus, ...] = (
     "no_information",
     "not_converged",
 )
-_MAX_ITERATIONS = 60
 
 
 @dataclass(frozen=True)
@@ -130,13 +121,36 @@ class TwoArmLogRankBatch:
         return np.where(self.variance > 0, np.asarray(erfc(np.abs(self.z) / np.sqrt(2.0))), np.nan)
 
 
+@dataclass(frozen=True, eq=False)
+class TwoArmStatisticsBatch:
+    """What a trial reports of a time to event, for many trials."""
+
+    cox: TwoArmCoxBatch
+    """Hazard ratios with standard errors and score tests."""
+    log_rank: TwoArmLogRankBatch
+    """Log-rank tests."""
+    median: Floats
+    """(trials, 2), the unit of time: Kaplan-Meier medians, arm False then arm True; NaN where not reached."""
+    median_lower: Floats
+    """(trials, 2), the unit of time: lower limits from the log-log band; NaN where it does not get that far."""
+    median_upper: Floats
+    """(trials, 2), the unit of time: upper limits, likewise."""
+    level: float | None
+    """Coverage of the limits of the medians; None if they were left out."""
+
+
 def two_arm_cox(
-    time: ArrayLike, event: ArrayLike, arm: ArrayLike, stratum: ArrayLike | None = None, level: float = 0.95
+    time: ArrayLike,
+    event: ArrayLike,
+    arm: ArrayLike,
+    stratum: ArrayLike | None = None,
+    level: float = 0.95,
+    ties: Ties = "efron",
 ) -> TwoArmCox:
-    """Hazard ratio between two arms by the Cox model with Efron's ties.
+    """Hazard ratio between two arms by the Cox model.
 
     Identical arms give a hazard ratio of exactly 1. A monotone likelihood is recognised by counting, not by
-    failing to converge. For other covariates, late entry or Breslow's ties use `fit_cox`.
+    failing to converge. For other covariates or late entry use `fit_cox`.
 
     Parameters
     ----------
@@ -145,6 +159,7 @@ def two_arm_cox(
     arm : (patients,), True or 1 for the experimental arm, False or 0 for control
     stratum : (patients,), labels of strata with their own baseline hazard; None for one stratum
     level : coverage of the Wald limits, between 0 and 1
+    ties : "efron" or "breslow", as in `fit_cox`
 
     Returns
     -------
@@ -153,16 +168,16 @@ def two_arm_cox(
     Raises
     ------
     ValueError
-        If shapes differ, codes are wrong, or times are negative, missing or empty.
+        If shapes differ, codes are wrong, `ties` is unknown, or times are negative, missing or empty.
 
     Sources
     -------
-    Cox 1972; Efron 1977.
+    Cox 1972; Efron 1977; Breslow 1974.
     """
     observed = check_time(time)
     check_level(level)
     strata = None if stratum is None else check_groups(stratum, observed.size, "stratum")[1]
-    fit = two_arm_cox_batch(observed, event, arm, strata, offsets=[0, observed.size])
+    fit = two_arm_cox_batch(observed, event, arm, strata, offsets=[0, observed.size], ties=ties)
     lower, upper = fit.limits(level)
     return TwoArmCox(
         coef=float(fit.coef[0]),
@@ -184,6 +199,9 @@ def two_arm_cox_batch(
     arm: ArrayLike,
     stratum: ArrayLike | None = None,
     offsets: ArrayLike | None = None,
+    *,
+    ties: Ties = "efron",
+    jobs: int = 1,
 ) -> TwoArmCoxBatch:
     """Hazard ratios of many two-arm trials, each as by `two_arm_cox`.
 
@@ -194,6 +212,8 @@ def two_arm_cox_batch(
     arm : as `time`, or (patients,) if all trials share it; True or 1 for the experimental arm
     stratum : as `arm`, whole numbers from 0; None for one stratum
     offsets : (trials + 1,), start of each trial in the flat arrays, then their length; None if 2-D
+    ties : "efron" or "breslow", as in `fit_cox`
+    jobs : threads; the digits do not depend on their number
 
     Returns
     -------
@@ -202,16 +222,10 @@ def two_arm_cox_batch(
     Raises
     ------
     ValueError
-        If shapes differ, codes are wrong, times are negative or missing, or a trial is empty.
+        If shapes differ, codes are wrong, `ties` is unknown, times are negative or missing, or a trial is empty.
     """
-    from her2.survival import _kernels
-
-    trials = _lay_out(time, event, arm, stratum, offsets)
-    status, numbers, events = _kernels.fit_two_arm_trials(*trials, _MAX_ITERATIONS)
-    coef, std_err, null, value, score = (np.ascontiguousarray(column) for column in numbers.T)
-    n_events = np.column_stack((events[:, 0] - events[:, 1], events[:, 1]))
-    freeze(coef, std_err, null, value, score, n_events, status)
-    return TwoArmCoxBatch(coef, std_err, null, value, score, n_events, status)
+    trials = lay_out(time, event, arm, stratum, offsets)
+    return _as_cox(analyse(trials, cox=True, is_efron=_is_efron(ties), jobs=jobs))
 
 
 def two_arm_log_rank_batch(
@@ -220,6 +234,8 @@ def two_arm_log_rank_batch(
     arm: ArrayLike,
     stratum: ArrayLike | None = None,
     offsets: ArrayLike | None = None,
+    *,
+    jobs: int = 1,
 ) -> TwoArmLogRankBatch:
     """Log-rank score tests of many two-arm trials, each as by `log_rank`.
 
@@ -230,19 +246,11 @@ def two_arm_log_rank_batch(
     ValueError
         As for `two_arm_cox_batch`.
     """
-    from her2.survival import _kernels
-
-    observed, expected, variance = _kernels.sum_log_rank_trials(
-        *_lay_out(time, event, arm, stratum, offsets)
-    ).T
-    with np.errstate(divide="ignore", invalid="ignore"):
-        z = np.where(variance > 0, (observed - expected) / np.sqrt(variance), 0.0)
-    freeze(observed, expected, variance, z)
-    return TwoArmLogRankBatch(observed, expected, variance, z)
+    return _as_log_rank(analyse(lay_out(time, event, arm, stratum, offsets), log_rank=True, jobs=jobs))
 
 
 def two_arm_median_batch(
-    time: ArrayLike, event: ArrayLike, arm: ArrayLike, offsets: ArrayLike | None = None
+    time: ArrayLike, event: ArrayLike, arm: ArrayLike, offsets: ArrayLike | None = None, *, jobs: int = 1
 ) -> Floats:
     """Kaplan-Meier medians of many two-arm trials: (trials, 2), arm False then arm True.
 
@@ -254,55 +262,79 @@ def two_arm_median_batch(
     ValueError
         As for `two_arm_cox_batch`.
     """
-    from her2.survival import _kernels
-
-    flat_time, flat_event, flat_arm, _, starts = _lay_out(time, event, arm, None, offsets)
-    return np.asarray(_kernels.find_median_trials(flat_time, flat_event, flat_arm, starts))
+    results = analyse(lay_out(time, event, arm, None, offsets), medians=True, jobs=jobs)
+    return np.ascontiguousarray(results.medians[:, :, 0])
 
 
-def _lay_out(
-    time: ArrayLike, event: ArrayLike, arm: ArrayLike, stratum: ArrayLike | None, offsets: ArrayLike | None
-) -> tuple[Floats, Flags, Flags, Integers, Integers]:
-    """Checked flat arrays and offsets, as the kernels want them."""
-    if offsets is None:
-        times = np.array(time, dtype=np.float64)
-        if times.ndim != 2 or times.size == 0:
-            raise ValueError(
-                f"time: expected (trials, patients), got shape {times.shape}; "
-                "for trials of different size give flat arrays and offsets."
-            )
-        check_finite_non_negative(times, "time")
-        starts = np.arange(times.shape[0] + 1, dtype=np.int64) * times.shape[1]
-        if np.shape(arm) == times.shape[1:]:
-            arm = np.broadcast_to(np.asarray(arm), times.shape)
-        if stratum is not None and np.shape(stratum) == times.shape[1:]:
-            stratum = np.broadcast_to(np.asarray(stratum), times.shape)
-    else:
-        times = check_time(time)
-        starts = _check_offsets(offsets, times.size)
-    happened = check_flags(event, times.shape)
-    is_experimental = check_flags(arm, times.shape, "arm")
-    strata = np.zeros(times.shape, np.int64) if stratum is None else _check_strata(stratum, times.shape)
-    return times.ravel(), happened.ravel(), is_experimental.ravel(), strata.ravel(), starts
+def two_arm_statistics_batch(
+    time: ArrayLike,
+    event: ArrayLike,
+    arm: ArrayLike,
+    stratum: ArrayLike | None = None,
+    offsets: ArrayLike | None = None,
+    *,
+    ties: Ties = "efron",
+    level: float | None = 0.95,
+    jobs: int = 1,
+) -> TwoArmStatisticsBatch:
+    """Hazard ratios, log-rank tests and medians with limits of many two-arm trials, each trial sorted once.
+
+    Each as by `two_arm_cox`, `log_rank` and `kaplan_meier`. Strata count for the hazard ratio and the log-rank test;
+    the medians are those of each arm as a whole, their limits by inverting the log-log band.
+
+    Parameters
+    ----------
+    time : (trials, patients), or (patients of all trials,) with `offsets`; any unit of time, zero or more
+    event : as `time`, True or 1 if the event happened, False or 0 if censored
+    arm : as `time`, or (patients,) if all trials share it; True or 1 for the experimental arm
+    stratum : as `arm`, whole numbers from 0; None for one stratum
+    offsets : (trials + 1,), start of each trial in the flat arrays, then their length; None if 2-D
+    ties : of the hazard ratio, "efron" or "breslow", as in `fit_cox`
+    level : coverage of the limits of the medians, between 0 and 1; None leaves them out (NaN), which is faster
+    jobs : threads; the digits do not depend on their number
+
+    Returns
+    -------
+    TwoArmStatisticsBatch
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, codes are wrong, `ties` is unknown, `level` is not between 0 and 1, times are negative or
+        missing, or a trial is empty.
+
+    Sources
+    -------
+    Cox 1972; Efron 1977; Breslow 1974; Mantel 1966; Brookmeyer and Crowley 1982.
+    """
+    z = float("nan") if level is None else normal_quantile(check_level(level))
+    trials = lay_out(time, event, arm, stratum, offsets)
+    results = analyse(trials, cox=True, log_rank=True, medians=True, is_efron=_is_efron(ties), z=z, jobs=jobs)
+    median, lower, upper = (np.ascontiguousarray(results.medians[:, :, k]) for k in range(3))
+    freeze(median, lower, upper)
+    return TwoArmStatisticsBatch(_as_cox(results), _as_log_rank(results), median, lower, upper, level)
 
 
-def _check_offsets(values: ArrayLike, n_patients: int) -> Integers:
-    """Ascending whole numbers from 0 to the number of patients, with no empty trial."""
-    offsets = np.asarray(values)
-    is_whole = offsets.ndim == 1 and offsets.size >= 2 and np.issubdtype(offsets.dtype, np.integer)
-    if not is_whole or offsets[0] != 0 or offsets[-1] != n_patients or bool(np.any(np.diff(offsets) < 1)):
-        raise ValueError(
-            f"offsets: expected whole numbers rising from 0 to the number of patients, {n_patients}, "
-            f"with no empty trial, got {offsets.tolist()!r:.80}."
-        )
-    return offsets.astype(np.int64)
+def _is_efron(ties: str) -> bool:
+    """Which of the two ways with ties."""
+    if ties not in get_args(Ties):
+        raise ValueError(f"ties: expected one of {get_args(Ties)}, got {ties!r}.")
+    return ties == "efron"
 
 
-def _check_strata(values: ArrayLike, shape: tuple[int, ...]) -> Integers:
-    """Whole numbers from 0, small enough to count by."""
-    strata = np.asarray(values)
-    if strata.shape != shape:
-        raise ValueError(f"stratum: expected the shape of time, {shape}, got {strata.shape}.")
-    if not np.issubdtype(strata.dtype, np.integer) or strata.min() < 0 or strata.max() > 1_000_000:
-        raise ValueError("stratum: expected whole numbers from 0 (at most 1000000) as codes.")
-    return strata.astype(np.int64)
+def _as_cox(results: Results) -> TwoArmCoxBatch:
+    """The Cox fits among the results."""
+    coef, std_err, null, value, score = (np.ascontiguousarray(column) for column in results.numbers.T)
+    events = results.n_events
+    n_events = np.column_stack((events[:, 0] - events[:, 1], events[:, 1]))
+    freeze(coef, std_err, null, value, score, n_events, results.status)
+    return TwoArmCoxBatch(coef, std_err, null, value, score, n_events, results.status)
+
+
+def _as_log_rank(results: Results) -> TwoArmLogRankBatch:
+    """The log-rank tests among the results."""
+    observed, expected, variance = (np.ascontiguousarray(column) for column in results.sums.T)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.where(variance > 0, (observed - expected) / np.sqrt(variance), 0.0)
+    freeze(observed, expected, variance, z)
+    return TwoArmLogRankBatch(observed, expected, variance, z)

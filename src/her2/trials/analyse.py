@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from her2.engine.rng import Purpose, uniforms
 from her2.survival import kaplan_meier, two_arm_cox
-from her2.survival.two_arm import two_arm_cox_batch, two_arm_median_batch
+from her2.survival.two_arm import two_arm_median_batch, two_arm_statistics_batch
 from her2.trials.cut import TimeToEvent, cut_data
 from her2.trials.design import TimeEndpoint, Trial
 from her2.trials.endpoints import RATE_RULES, member
@@ -203,20 +203,26 @@ def resample_trials(
         values: dict[str, Array] = {}
         for e in names_r:
             values[e] = (rates[e] & inside).sum(axis=1) / inside.sum(axis=1)
-        for e in names_t:
-            # medians of arm k against all others pooled; only the column of arm k is used
-            values[e] = two_arm_median_batch(times[e], events[e], inside)[:, 1] / DAYS_PER_MONTH
         arm_results.append(values)
     contrasts: dict[tuple[int, int], dict[str, Array]] = {}
+    for e in names_t if not experimental else ():
+        arm_results[control][e] = (
+            two_arm_median_batch(times[e], events[e], arms == control)[:, 1] / DAYS_PER_MONTH
+        )
     for x in experimental:
         flat = (arms == x) | (arms == control)
         offsets = np.concatenate([[0], np.cumsum(flat.sum(axis=1))])
-        contrasts[(x, control)] = {
-            e: two_arm_cox_batch(
-                times[e][flat], events[e][flat], (arms == x)[flat], offsets=offsets
-            ).hazard_ratio
-            for e in names_t
-        }
+        is_x = (arms == x)[flat]
+        ratios: dict[str, Array] = {}
+        for e in names_t:
+            # both medians and the hazard ratio from one sorting of each trial
+            found = two_arm_statistics_batch(
+                times[e][flat], events[e][flat], is_x, offsets=offsets, level=None
+            )
+            arm_results[x][e] = found.median[:, 1] / DAYS_PER_MONTH
+            arm_results[control][e] = found.median[:, 0] / DAYS_PER_MONTH
+            ratios[e] = found.cox.hazard_ratio
+        contrasts[(x, control)] = ratios
     return Replicates(tuple(arm_results), contrasts)
 
 

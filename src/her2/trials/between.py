@@ -1,7 +1,9 @@
 """Between-trial effect: how far trials of one regimen and line differ beyond sampling and parameters.
 
-The spread is estimated by `her2 validate --between-trials` from the figures used for fitting
-(`her2.validation.between`), and read here by everything that shows a predictive interval.
+Two spreads of each kind of statistic: `value` for a figure that the model was fitted to, and `outside`, larger, for
+everything else, which holds what the model lacks for a trial it has never met. Both are estimated by
+`her2 validate --between-trials` from the figures used for fitting (`her2.validation.between`), and read here by
+everything that shows a predictive interval.
 """
 
 from __future__ import annotations
@@ -23,19 +25,23 @@ BETWEEN = DATA / "validation" / "between_trials.yaml"
 class Spread(Entry):
     """Standard deviation of the between-trial effect on one statistic.
 
-    `without` holds what the others give, by study whose figures took part: its own intervals are made with that.
+    `without` and `outside_without` hold what the others give, by study whose figures took part: its own intervals are
+    made with that.
     """
 
     statistic: Kind
     scale: Literal["logit", "log"]
     value: float = Field(ge=0.0, allow_inf_nan=False)
     standard_error: float = Field(ge=0.0, allow_inf_nan=False)
+    outside: float = Field(ge=0.0, allow_inf_nan=False)
+    outside_error: float = Field(ge=0.0, allow_inf_nan=False)
     prior_scale: float = Field(gt=0.0, allow_inf_nan=False)
     figures: int = Field(ge=0)
     trials: int = Field(ge=0)
     quality: Literal["derived", "assumed"]
     source: str
     without: dict[Identifier, float] = {}
+    outside_without: dict[Identifier, float] = {}
 
 
 class BetweenFile(Entry):
@@ -64,14 +70,16 @@ def _load(path: Path) -> BetweenFile:
     return parse(BetweenFile, read_yaml(path), show_path(path))
 
 
-def between_trial_sd(study: str | None = None) -> Mapping[Kind, float]:
+def between_trial_sd(study: str | None = None, *, fitted: bool = False) -> Mapping[Kind, float]:
     """SD of the between-trial effect on the logit of a rate, the log of a median and the log of a hazard ratio.
 
     Parameters
     ----------
     study : whose trial is predicted; if its figures took part in the estimate, what the others give
+    fitted : whether it is of a figure that the model was fitted to
     """
-    return {
-        s.statistic: s.value if study is None else s.without.get(study, s.value)
-        for s in load_between().spreads
-    }
+    found: dict[Kind, float] = {}
+    for s in load_between().spreads:
+        whole, without = (s.value, s.without) if fitted else (s.outside, s.outside_without)
+        found[s.statistic] = whole if study is None else without.get(study, whole)
+    return found

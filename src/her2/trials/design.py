@@ -16,6 +16,7 @@ from her2.engine.layout import MAX_VISITS
 from her2.errors import RecordError, unknown
 from her2.evidence.load import (
     find_file,
+    is_there,
     load_parameters,
     load_population,
     parse,
@@ -26,15 +27,17 @@ from her2.evidence.schema import Entry, Finite, Identifier, Population, RecipeVa
 from her2.units import convert
 
 _QUANTITY = re.compile(r"^\s*([0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)\s*([A-Za-z0-9/%]+)\s*$")
+_LONGEST = 60
+"""Characters of a quantity: the time that a match takes grows with the square of their number."""
 
 
 def _to_days(value: object) -> float:
     """A text such as '9 week' in days."""
     if not isinstance(value, str):
         raise ValueError(f"expected a number with a unit such as '9 week', got {value!r}")
-    match = _QUANTITY.match(value)
+    match = _QUANTITY.match(value) if len(value) <= _LONGEST else None
     if match is None:
-        raise ValueError(f"expected a number with a unit such as '9 week', got {value!r}")
+        raise ValueError(f"expected a number with a unit such as '9 week', got {value[:_LONGEST]!r}")
     unit = re.sub(r"^(day|week|month|year)s$", r"\1", match.group(2))
     try:
         days = convert(float(match.group(1)), unit, "day")
@@ -47,8 +50,8 @@ def _to_days(value: object) -> float:
 
 def _to_rate(value: object) -> float:
     """A text such as '0.03 1/year' in 1/day."""
-    if not isinstance(value, str) or len(value.split()) != 2:
-        raise ValueError(f"expected a rate with a unit such as '0.03 1/year', got {value!r}")
+    if not isinstance(value, str) or len(value) > _LONGEST or len(value.split()) != 2:
+        raise ValueError(f"expected a rate with a unit such as '0.03 1/year', got {str(value)[:_LONGEST]!r}")
     number, unit = value.split()
     try:
         rate = convert(float(number), unit, "1/day")
@@ -420,8 +423,10 @@ def trial_path(name: str) -> Path:
     """Path of a built-in trial (by id) or of a file."""
     if name.endswith((".yaml", ".yml")) or "/" in name or "\\" in name:
         path = Path(name)
-        if not path.exists():
-            raise RecordError(f"{name}: no such file; expected a trial file or one of the built-in trials")
+        if not is_there(path):
+            raise RecordError(
+                f"{name[:200]}: no such file; expected a trial file or one of the built-in trials"
+            )
         return path
     return find_file("trials", name)
 

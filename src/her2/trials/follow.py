@@ -381,7 +381,8 @@ def simulate_pool(
         task = PoolTask.of(
             model, trial, n, seed, noise_seed=noise_seed, first=first, null_model=null_model, arms=arms
         )
-        return simulate_pools([task], executor, on_patients=on_patients)[0]
+        made = None if plan is None else [plan.carrying(model)]
+        return simulate_pools([task], executor, plans=made, on_patients=on_patients)[0]
     plan = prepare_trial(model, trial) if plan is None else plan.carrying(model)
     parts: list[Screened] = []
     enrolled = screened = 0

@@ -7,7 +7,7 @@ size of the pools is taken out, and a between-trial effect is added.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -97,6 +97,7 @@ class Predictive:
     means : (members,) mean of each member on the working scale, finite pools still in it; NaN without any value
     v_parameters, v_within, v_between : variance on the working scale between members, within a member's trials
         (patients, events and scans), and between trials of one regimen
+    effect : (trials,) the between-trial effect in units of its SD; empty where there is none
     """
 
     kind: str
@@ -106,6 +107,14 @@ class Predictive:
     v_parameters: float
     v_within: float
     v_between: float
+    effect: Array = field(default_factory=lambda: np.empty(0))
+
+    def with_between(self, sd: float) -> Predictive:
+        """The same trials with another SD of the between-trial effect."""
+        if not self.effect.size:
+            return self
+        change = (sd - float(np.sqrt(self.v_between))) * self.effect
+        return replace(self, values=self.values + change, v_between=sd**2)
 
     def quantile(self, q: float) -> float:
         """Quantile of the statistic itself (fraction, month, ratio); NaN if it is never defined."""
@@ -169,10 +178,10 @@ def predictive_sample(
             inside = ok & (group == g)
             y[inside] += (shrink - 1.0) * (mean - means.mean())
     index = {"rate": 0, "median": 1, "hr": 2}[kind]
-    total = y + between * np.asarray(normals(seed, 0, n, int(Purpose.ENSEMBLE), index))
+    effect = np.asarray(normals(seed, 0, n, int(Purpose.ENSEMBLE), index))
     every = np.full(members, np.nan)
     every[filled] = means
-    return Predictive(kind, total, group, every, v_parameters, v_within, between**2)
+    return Predictive(kind, y + between * effect, group, every, v_parameters, v_within, between**2, effect)
 
 
 def noise_variance(a: Array, b: Array, kind: str, *, size: int, n_arm: float, pool: int) -> float:

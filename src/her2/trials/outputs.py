@@ -28,6 +28,7 @@ from her2.trials.report import NAMES, as_json
 from her2.trials.run import Prediction, TrialResult
 from her2.trials.write import PATIENTS, digest_of, write_outputs
 from her2.units import DAYS_PER_MONTH
+from her2.versions import digests
 
 TITLES = {
     "pfs": "Progression-free survival",
@@ -137,6 +138,7 @@ def run_record(result: TrialResult, source: str) -> dict[str, Any]:
         "digest": result.digest,
         "posterior_digest": digest_of(ENSEMBLE.read_bytes()),
         "version": __version__,
+        "made_with": digests(),
         "python": platform.python_version(),
         "platform": f"{sys.platform} {platform.machine()}",
         "libraries": {name: version_of(name) for name in libraries},

@@ -248,7 +248,7 @@ def simulate_trial(
         # with prior lines another noise seed would enrol other patients
         if not any(h.lines for h in trial.entry_histories):
             draws += [(m, own, own + 1) for m, own, _ in draws[: max(2, used // 4)]]
-        every = _simulate_members(trial, draws, member_patients, jobs, progress("parameters"))
+        every = _simulate_members(seen.plan, draws, member_patients, jobs, progress("parameters"))
         pools, noisy = every[:used], every[used:]
         for p in (*pools, *noisy):
             for followed in p.arms:
@@ -345,7 +345,7 @@ def store_identity(trial: Trial, seed: int) -> dict[str, object]:
 
 
 def _simulate_members(
-    trial: Trial,
+    plan: Plan,
     draws: list[tuple[Model, int, int | None]],
     patients: int,
     jobs: int,
@@ -355,11 +355,14 @@ def _simulate_members(
     executor = active()
     if executor is None:
         return [
-            simulate_pool(m, trial, patients, own, noise_seed=noise, jobs=jobs, on_patients=on_patients)
+            simulate_pool(
+                m, plan.trial, patients, own, noise_seed=noise, jobs=jobs, on_patients=on_patients, plan=plan
+            )
             for m, own, noise in draws
         ]
-    tasks = [PoolTask.of(m, trial, patients, own, noise_seed=noise) for m, own, noise in draws]
-    return simulate_pools(tasks, executor, on_patients=on_patients)
+    tasks = [PoolTask.of(m, plan.trial, patients, own, noise_seed=noise) for m, own, noise in draws]
+    plans = [plan.carrying(m) for m, _, _ in draws]
+    return simulate_pools(tasks, executor, plans=plans, on_patients=on_patients)
 
 
 def _twin_contrast(on_arm: Sequence[TrialData], experimental: int, control: int) -> dict[str, Estimate]:
@@ -398,7 +401,8 @@ def _predict(
     n_arm = trial.population.size / len(trial.arms)
     sample = predictive_sample(
         samples, kind, members, size=trial.population.size, n_arm=n_arm, pool=member_patients,
-        between=between_trial_sd(trial.study)[kind], seed=seed, pairing=pairing,
+        between=between_trial_sd(trial.study, fitted=published is not None and published.role == "fit")[kind],
+        seed=seed, pairing=pairing,
     )  # fmt: skip
     low, high = sample.limits(PREDICTIVE_LEVEL)
     if pair is None:

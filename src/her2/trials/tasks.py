@@ -199,12 +199,14 @@ def simulate_pools(
     tasks: Sequence[PoolTask],
     executor: AbstractExecutor,
     *,
+    plans: Sequence[Plan] | None = None,
     on_patients: Callable[[int], None] | None = None,
 ) -> list[Pool]:
     """Simulate several pools at the same time, spread over an executor.
 
     Parameters
     ----------
+    plans : of each task, where they are made already; otherwise the tasks make them here once more
     on_patients : called with the number of patient-courses done
 
     Raises
@@ -229,7 +231,9 @@ def simulate_pools(
             if on_patients is not None and not executor.tells_progress:
                 on_patients(span.count * len(part.arms))
     return [
-        join_screened(task.plan, sorted(parts[k], key=lambda p: p.first), task.n)
+        join_screened(
+            task.plan if plans is None else plans[k], sorted(parts[k], key=lambda p: p.first), task.n
+        )
         for k, task in enumerate(tasks)
     ]
 

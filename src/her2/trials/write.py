@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from her2.errors import OutputError
+from her2.evidence.csv_text import safe_table
 from her2.store.files import digest_of as digest_of
 from her2.store.files import explain_failure
 from her2.trials.pictures.style import render_figure
@@ -142,7 +143,7 @@ def _render(tables: Mapping[str, pl.DataFrame], figures: Mapping[str, Figure]) -
         table.write_parquet(drawn)
         contents[f"{name}.parquet"] = drawn.getvalue()
         drawn = io.BytesIO()
-        table.write_csv(drawn)
+        safe_table(table).write_csv(drawn)
         contents[f"{name}.csv"] = drawn.getvalue()
     for name, figure in figures.items():
         contents.update({f"{name}.{ending}": content for ending, content in render_figure(figure).items()})
@@ -234,9 +235,16 @@ def _own_files(target: Path) -> set[str]:
     """Files of an earlier run, by its record; none where there is no record, or not one of ours."""
     try:
         record = json.loads((target / RECORD).read_text(encoding="utf-8"))
-        return {RECORD, *record["files"]}
-    except (OSError, ValueError, KeyError, TypeError):
+        return {RECORD, *(n for n in record["files"] if _is_plain_name(n))}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return set()
+
+
+def _is_plain_name(name: object) -> bool:
+    """Whether this names a file of the folder itself: a record that came from elsewhere may name any path."""
+    return (
+        isinstance(name, str) and Path(name).name == name and name not in ("", ".", "..") and "\0" not in name
+    )
 
 
 @contextmanager

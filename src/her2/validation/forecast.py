@@ -21,6 +21,7 @@ from typing import Any
 
 from her2.errors import OutputError, RecordError
 from her2.evidence.load import DATA, find_file, user_folder
+from her2.evidence.reading import parse_json, read_text
 from her2.posterior import ENSEMBLE
 from her2.trials.design import Trial, load_trial
 from her2.trials.intervals import Predictive
@@ -200,12 +201,7 @@ def read_forecast(path: Path) -> dict[str, Any]:
     her2.errors.RecordError
         If it cannot be read, or is no forecast.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecordError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise RecordError(f"{path}: is no JSON ({error})") from error
+    content = parse_json(read_text(path, str(path)), str(path))
     if not isinstance(content, dict) or content.get("kind") != KIND:
         raise RecordError(
             f"{path}: is no frozen forecast; expected a .forecast.json of `her2 forecast --out`"
@@ -222,6 +218,8 @@ def check_forecast(path: Path) -> dict[str, Any]:
         If the file cannot be read, is no forecast, or does not agree with its digests.
     """
     content = read_forecast(path)
+    if lacking := [k for k in ("trial", "date", "version", "digest") if not isinstance(content.get(k), str)]:
+        raise RecordError(f"{path}: lacks {', '.join(lacking)}, which every frozen forecast has")
     try:
         same = content_digest(content) == content.get("digest")
         same = same and content_digest(content, _WHEN) == content.get("prediction_digest")

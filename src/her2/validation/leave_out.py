@@ -107,6 +107,7 @@ class LinearPosterior:
         return Left(
             centre=self.centre[list(mine)],
             shift=own @ step,
+            move=step,
             step=float(np.linalg.norm(step)),
             before=own @ self.covariance() @ own.T,
             after=own @ self.covariance(mine) @ own.T,
@@ -120,12 +121,14 @@ class Left:
     Attributes
     ----------
     centre, shift : (figures,) at the mode, and how far the mode moves
-    step : length of the mode's move, in prior standard deviations of the parameters
+    move : (parameters,) the mode's move, in prior standard deviations of the parameters
+    step : its length
     before, after : (figures, figures) covariance from the parameters
     """
 
     centre: Array
     shift: Array
+    move: Array
     step: float
     before: Array
     after: Array
@@ -199,7 +202,9 @@ def leave_out(
     names = [posterior.stored.figures[k] for k in mine]
     place = {f.key: names.index(f.id) for f in figures if f.id in names}
     changed = {
-        key: moved(p, moves[:, place[key]] if key in place else follow(p, left, g, moves))
+        key: moved(p, moves[:, place[key]] if key in place else follow(p, left, g, moves)).with_between(
+            predicted.between[key.kind]
+        )
         for key, p in statistics.items()
     }
     return LeftOut(changed, "linear", len(mine))

@@ -45,8 +45,9 @@ def read_log(path: Path) -> tuple[dict[str, str], ...]:
         return ()
     try:
         rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line]
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be read ({error.strerror}); give another file to --log") from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise OutputError(f"{path}: cannot be read ({reason}); give another file to --log") from error
     if rows and rows[0][:3] != list(HEAD[:3]):
         raise OutputError(f"{path}: is no log of validation runs; give another file to --log")
     return tuple(dict(zip(rows[0], row, strict=False)) for row in rows[1:])

@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from her2.errors import RecordError, unknown
+from her2.evidence.fit_view import fitted_keys
 from her2.model import Model
 from her2.posterior import load_posterior, member_model
+from her2.scale import active
 from her2.survival import kaplan_meier
 from her2.trials.analyse import Replicates, TrialData, observe_arms, resample_trials
 from her2.trials.between import between_trial_sd
@@ -23,6 +25,7 @@ from her2.trials.design import RESPONSE_SETTINGS, SUBGROUPS, Trial, load_regimen
 from her2.trials.endpoints import member as member_of
 from her2.trials.follow import Plan, Pool, prepare_trial, simulate_pool
 from her2.trials.intervals import Kind, Predictive, kind_of, predictive_sample, twin_cox, twin_error
+from her2.trials.tasks import PoolTask, simulate_pools
 from her2.units import DAYS_PER_MONTH
 
 Array = NDArray[np.float64]
@@ -122,7 +125,8 @@ class TrialPrediction:
     null : of the null model; empty if it was not run
     members : posterior members behind it
     null_members : posterior members behind the null model's
-    between : SD of the between-trial effect by kind of statistic
+    between : SD of the between-trial effect by kind of statistic, for what was not fitted
+    between_fitted : the same for figures that were
     patients : virtual patients per member, each on every arm
     n_trials : simulated trials of the real size
     missing : endpoints of the trial file, and subgroups asked for, that the engine did not give, each with the reason
@@ -137,6 +141,7 @@ class TrialPrediction:
     members: tuple[int, ...]
     null_members: tuple[int, ...]
     between: Mapping[Kind, float]
+    between_fitted: Mapping[Kind, float]
     patients: int
     n_trials: int
     missing: tuple[str, ...]
@@ -189,6 +194,7 @@ def predict_trial(
         patients *= SUBGROUP_FACTOR
     null_group = group.every(2) if used > 3 else group
     spread = between_trial_sd(trial.study) if between is None else between
+    spread_fitted = between_trial_sd(trial.study, fitted=True) if between is None else between
     total = (used + (len(null_group.numbers) if null else 0)) * patients * len(trial.arms)
     done = 0
 
@@ -199,27 +205,36 @@ def predict_trial(
             on_progress(min(done / total, 1.0))
 
     def pools_of(design: Trial, plan: Plan, *, null_model: bool) -> list[Pool]:
-        made = []
         mine = null_group if null_model else group
-        for place, model in zip(mine.places, mine.models, strict=True):
-            pool = simulate_pool(
-                model, design, patients, seed + 104_729 * (place + 1), null_model=null_model, jobs=jobs,
-                on_patients=count, plan=plan,
-            )  # fmt: skip
+        draws = [(m, seed + 104_729 * (place + 1)) for place, m in zip(mine.places, mine.models, strict=True)]
+        executor = active()
+        if executor is None:
+            made = [
+                simulate_pool(
+                    m, design, patients, own, null_model=null_model, jobs=jobs, on_patients=count, plan=plan
+                )
+                for m, own in draws
+            ]
+        else:
+            # all members at once, or a cluster would wait for each
+            tasks = [PoolTask.of(m, design, patients, own, null_model=null_model) for m, own in draws]
+            plans = [plan.carrying(m) for m, _ in draws]
+            made = simulate_pools(tasks, executor, plans=plans, on_patients=count)
+        for pool in made:
             for followed in pool.arms:
                 h.update(followed.digest().encode())
-            made.append(pool)
         every.extend(made)
         return made
 
     every: list[Pool] = []
     h = hashlib.blake2b(digest_size=16)
-    settings = (group.numbers, patients, trials, seed, null, sorted(subgroups), sorted(spread.items()))
+    settings = (group.numbers, patients, trials, seed, null, sorted(subgroups), sorted(spread.items()),
+                sorted(spread_fitted.items()))  # fmt: skip
     h.update(f"{trial.model_dump_json()} {settings}".encode())
     plan = prepare_trial(group.models[0], trial)
     pools = pools_of(trial, plan, null_model=False)
     null_pools = pools_of(trial, plan, null_model=True) if null else []
-    draw = Draw(trials, seed, spread)
+    draw = Draw(trials, seed, spread, spread_fitted, fitted_keys(trial.study))
     statistics, missing = _statistics(pools, draw, "")
     null_statistics = _statistics(null_pools, draw, "")[0] if null else {}
     for name in dict.fromkeys(subgroups):
@@ -249,6 +264,7 @@ def predict_trial(
         members=group.numbers,
         null_members=null_group.numbers if null else (),
         between=spread,
+        between_fitted=spread_fitted,
         patients=patients,
         n_trials=trials,
         missing=tuple(missing),
@@ -322,17 +338,26 @@ class Draw:
     Attributes
     ----------
     trials : trials of the real size
-    between : SD of the between-trial effect by kind of statistic
+    between, between_fitted : SD of the between-trial effect by kind of statistic, for a figure not fitted and fitted
+    fitted : figures that were fitted, as in `her2.evidence.fit_view.fitted_keys`
     """
 
     trials: int
     seed: int
     between: Mapping[Kind, float]
+    between_fitted: Mapping[Kind, float]
+    fitted: frozenset[tuple[str, ...]]
+
+    def sd_of(self, key: StatKey) -> float:
+        """SD of the between-trial effect on a statistic."""
+        name = (key.endpoint, key.arm) if key.arm else (key.endpoint, key.experimental, key.control)
+        fitted = not key.subgroup and name in self.fitted
+        return (self.between_fitted if fitted else self.between)[key.kind]
 
     def sample(
         self,
         samples: Array,
-        kind: Kind,
+        key: StatKey,
         members: int,
         size: int,
         n_arm: float,
@@ -341,8 +366,8 @@ class Draw:
     ) -> Predictive:
         """Replicates of a statistic as a predictive sample; the rest as in `predictive_sample`."""
         return predictive_sample(
-            samples, kind, members, size=size, n_arm=n_arm, pool=pool, between=self.between[kind], seed=self.seed,
-            pairing=pairing,
+            samples, key.kind, members, size=size, n_arm=n_arm, pool=pool,
+            between=self.sd_of(key), seed=self.seed, pairing=pairing,
         )  # fmt: skip
 
 
@@ -362,7 +387,7 @@ def _statistics(
             samples = replicates.arms[k].get(e)
             if samples is not None:
                 key = StatKey(e, arm=arm.id, subgroup=subgroup)
-                found[key] = draw.sample(samples, key.kind, len(pools), size, float(n_of[k]), pool_n)
+                found[key] = draw.sample(samples, key, len(pools), size, float(n_of[k]), pool_n)
     found.update(_contrasts(pools, replicates, draw, n_of, size, pool_n, subgroup))
     came = {key.endpoint for key in found}
     missing = [f"{e}: the engine gave no statistic" for e in trial.endpoints.reported if e not in came]
@@ -392,7 +417,7 @@ def _contrasts(
                 continue
             key = StatKey(e, experimental=trial.arms[x].id, control=trial.arms[c].id, subgroup=subgroup)
             pairing = pairing_share([(data[x], data[c]) for data in on_arm], e)
-            found[key] = draw.sample(samples, "hr", len(pools), size, n_arm, pool_n, pairing)
+            found[key] = draw.sample(samples, key, len(pools), size, n_arm, pool_n, pairing)
     return found
 
 

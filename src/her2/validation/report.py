@@ -83,6 +83,7 @@ def as_json(validation: Validation) -> dict[str, Any]:
         "held_out": validation.held_out,
         "settings": dict(validation.settings),
         "between_trial_sd": dict(validation.between),
+        "between_trial_sd_fitted": dict(validation.between_fitted),
         "version": validation.version,
         "posterior_digest": validation.posterior_digest,
         "digest": validation.digest,
@@ -259,11 +260,13 @@ def summary_lines(validation: Validation) -> list[str]:
         f"shown), seed {s['seed']}; forecasts without any published figure and the null model from half the members.",
     ]
     lines += _error_lines(validation)
-    b = validation.between
+    b, f = validation.between, validation.between_fitted
     lines.append(
-        f"Between-trial effect, SD: {b['rate']:.2f} on the logit of a rate, {b['median']:.2f} on the log of a median, "
-        f"{b['hr']:.2f} on the log of a hazard ratio; without its own figures for a trial that took part in the "
-        "estimate." + ("" if validation.between_is_current else f" {_STALE}")
+        f"Between-trial effect, SD, of a figure that was fitted: {f['rate']:.2f} on the logit of a rate, "
+        f"{f['median']:.2f} on the log of a median, {f['hr']:.2f} on the log of a hazard ratio; of everything else "
+        f"{b['rate']:.2f}, {b['median']:.2f} and {b['hr']:.2f}, from fitted trials left out one at a time. Without its "
+        "own figures for a trial that took part in the estimate."
+        + ("" if validation.between_is_current else f" {_STALE}")
     )
     alone = sorted(v.trial.id for v in validation.trials if not v.left_out.is_resolved)
     if alone:
@@ -305,7 +308,8 @@ def between_lines(content: BetweenFile) -> list[str]:
     return [
         f"{s.statistic}: SD {s.value:.3f} +/- {s.standard_error:.3f} on the {s.scale} scale, from {s.figures} fitted "
         f"figures of {s.trials} studies; without one of them {min(s.without.values(), default=s.value):.3f} to "
-        f"{max(s.without.values(), default=s.value):.3f}"
+        f"{max(s.without.values(), default=s.value):.3f}; of figures not fitted {s.outside:.3f} +/- "
+        f"{s.outside_error:.3f}"
         for s in content.spreads
     ] + [f"posterior {content.posterior_digest}"]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from her2.errors import ClusterError
 from her2.evidence.load import load_studies
 from her2.posterior import ENSEMBLE
 from her2.trials.between import between_trial_sd, load_between
@@ -65,7 +66,8 @@ class Validation:
     Attributes
     ----------
     without_trial : studies with a fitted figure that no trial file answers; empty unless all trials were asked for
-    between : SD of the between-trial effect of a trial that took no part in its estimate
+    between, between_fitted : SD of the between-trial effect of a figure that was not fitted, and of one that was, in a
+        trial that took no part in its estimate
     between_is_current : whether that was estimated with this posterior
     """
 
@@ -76,6 +78,7 @@ class Validation:
     without_trial: tuple[str, ...]
     settings: Mapping[str, int]
     between: Mapping[Kind, float]
+    between_fitted: Mapping[Kind, float]
     between_is_current: bool
     version: str
     posterior_digest: str
@@ -188,6 +191,9 @@ def validate(
                 on_progress=lambda share: progress(k, share),
             )  # fmt: skip
             result: Validated | NotRun = compare(prediction, paired, knowledge, fit)
+        except ClusterError:
+            # not the trial's fault: the others would fail, too
+            raise
         except Exception as error:
             result = NotRun(wanted[k], _describe(error))
         progress(k, 1.0)
@@ -210,6 +216,7 @@ def validate(
         without_trial=missing,
         settings=settings,
         between=between_trial_sd() if between is None else between,
+        between_fitted=between_trial_sd(fitted=True) if between is None else between,
         between_is_current=between is not None or load_between().posterior_digest == posterior,
         version=__version__,
         posterior_digest=posterior,

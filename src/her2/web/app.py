@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 try:
     from fastapi import FastAPI, Request
     from fastapi.responses import Response
+    from starlette.exceptions import HTTPException
     from starlette.middleware.gzip import GZipMiddleware
 except ModuleNotFoundError as error:  # pragma: no cover
     from her2.errors import Her2Error
@@ -52,18 +53,19 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     her2.errors.Her2Error
         Settings that would let strangers in, or a database that cannot be opened.
     """
+    from her2.web.ready import Ready
     from her2.web.security import Guard
 
     chosen = settings or Settings()
     chosen.check()
-    return Guard(GZipMiddleware(build(chosen), minimum_size=1000, compresslevel=5), chosen)
+    return Guard(GZipMiddleware(Ready(build(chosen)), minimum_size=1000, compresslevel=5), chosen)
 
 
 def build(settings: Settings) -> FastAPI:
     """The application behind the guard, with its description."""
     from her2.web.jobs.manager import Manager
     from her2.web.jobs.store import Store
-    from her2.web.problems import add_handlers
+    from her2.web.problems import add_handlers, methods_of
     from her2.web.routes import about, evidence, jobs, lists, pathway, patient
     from her2.web.static_files import StaticFiles
 
@@ -92,25 +94,33 @@ def build(settings: Settings) -> FastAPI:
     for part in (about, evidence, lists, pathway, patient, jobs):
         app.include_router(part.router)
     describe = app.openapi
-    app.openapi = lambda: _with_problems(describe())  # type: ignore[method-assign]
-    files = StaticFiles(settings.static)
+    app.openapi = lambda: _completed(describe(), bool(settings.token))  # type: ignore[method-assign]
+    files = StaticFiles(settings.static, about.first_in_page)
 
+    # from memory, so that the first screen waits for no thread
     @app.get("/{path:path}", include_in_schema=False)
-    def page(request: Request, path: str) -> Response:
+    async def page(request: Request, path: str) -> Response:
+        if path.startswith("api/") and methods_of(app, f"/{path}"):
+            raise HTTPException(405)
         return files.answer(request, path)
 
     return app
 
 
-def _with_problems(description: dict[str, Any]) -> dict[str, Any]:
-    """The description with errors under the media type that they have."""
-    from her2.web.problems import MEDIA_TYPE
+def _completed(description: dict[str, Any], has_token: bool) -> dict[str, Any]:
+    """The description with errors as they come, what leads from one operation to another, and the token."""
+    from her2.web.links import add_links
+    from her2.web.problems import describe_errors
 
     for item in description["paths"].values():
-        for operation in item.values():
-            for status, answer in operation["responses"].items():
-                if status >= "400":
-                    answer["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        for method, operation in item.items():
+            describe_errors(operation, has_body=method in ("post", "put", "patch", "delete"))
+    add_links(description)
+    if has_token:
+        description["components"]["securitySchemes"] = {
+            "token": {"type": "http", "scheme": "bearer", "description": "the text given with --token"}
+        }
+        description["security"] = [{"token": []}]
     return description
 
 

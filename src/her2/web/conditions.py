@@ -19,8 +19,9 @@ from her2.cell.switches import apply_switches
 from her2.errors import RecordError, unknown
 from her2.web.reply import dump
 
-Number = Annotated[float, Field(allow_inf_nan=False)]
-DoseIn = Literal["clinical", ""] | Annotated[float, Field(ge=0.0, le=1e9, allow_inf_nan=False)]
+Number = Annotated[float, Field(allow_inf_nan=False, strict=True)]
+"""As all numbers of a body: neither a truth value nor digits in quotes."""
+DoseIn = Literal["clinical", ""] | Annotated[float, Field(ge=0.0, le=1e9, allow_inf_nan=False, strict=True)]
 Name = Annotated[str, Field(min_length=1, max_length=80)]
 WHERE_WORDS = {"culture": "in culture", "tumour": "in a tumour", "cns": "in a brain metastasis"}
 
@@ -53,14 +54,14 @@ class ConditionIn(BaseModel):
         default_factory=dict,
         description="nmol/L nominal, or `clinical` (the average exposure at the label dose)",
     )
-    switches: Annotated[dict[Name, Annotated[float, Field(ge=0.0, le=1.0)]], Field(max_length=40)] = Field(
+    switches: Annotated[dict[Name, Annotated[Number, Field(ge=0.0, le=1.0)]], Field(max_length=40)] = Field(
         default_factory=dict, description="grade, 0 to 1"
     )
-    ligands: Annotated[dict[Name, Annotated[float, Field(ge=0.0, le=1e6)]], Field(max_length=40)] = Field(
+    ligands: Annotated[dict[Name, Annotated[Number, Field(ge=0.0, le=1e6)]], Field(max_length=40)] = Field(
         default_factory=dict, description="relative level"
     )
     where: Literal["culture", "tumour", "cns"] = "culture"
-    days: Annotated[float, Field(ge=0.0, le=MOST_DAYS, allow_inf_nan=False)] | None = Field(
+    days: Annotated[Number, Field(ge=0.0, le=MOST_DAYS)] | None = Field(
         default=None, description="of treatment; default 3 in culture, else 28; 0: before any adaptation"
     )
 

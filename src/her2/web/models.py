@@ -208,6 +208,8 @@ class TrialShown(Shape):
     study: str | None
     endpoints: list[str]
     primary: str
+    line: str = Field(description="as the record names settings and lines")
+    classes: list[str] = Field(description="kinds of the agents that are tested")
 
 
 class Trials(Shape):
@@ -257,6 +259,7 @@ class TrialOptions(Shape):
     agents: list[dict[str, Any]]
     regimens: list[dict[str, Any]]
     populations: list[dict[str, Any]]
+    values: list[dict[str, Any]]
     endpoints: dict[str, list[str]]
     subgroups: list[str]
     settings: list[str]
@@ -575,7 +578,7 @@ class First(Shape):
 
     precomputed: str
     trial: JobResult
-    network: dict[str, Any]
+    network: dict[str, Any] = Field(default_factory=dict, description="not in the brief answer")
 
 
 class Scoreboard(Shape):
@@ -602,3 +605,12 @@ class PatientChecked(Shape):
     ok: Literal[True]
     case: dict[str, Any]
     findings: list[dict[str, Any]]
+
+
+class PatientCell(Shape):
+    """A patient's tumour as a condition of the map, and what became of each marker."""
+
+    condition: dict[str, Any]
+    altered: list[dict[str, str]]
+    as_reference: list[dict[str, str]]
+    left_out: list[dict[str, str]]

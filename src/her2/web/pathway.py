@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,8 @@ CHARACTER, LEAST_WIDTH = 7.1, 66.0
 DIGITS = 6
 """Significant digits of values on the way to the page."""
 KEPT_STATES = 512
+AT_ONCE = 2
+"""Conditions that are computed at the same time; with more of them every other answer would wait for its turn."""
 
 
 def box_id(link: Link) -> str:
@@ -174,6 +176,7 @@ def trace_id(item: Item) -> str | None:
 
 _states: OrderedDict[str, dict[str, Any]] = OrderedDict()
 _lock = Lock()
+_turn = BoundedSemaphore(AT_ONCE)
 
 
 def state(asked: ConditionIn) -> dict[str, Any]:
@@ -185,9 +188,10 @@ def state(asked: ConditionIn) -> dict[str, Any]:
         if found is not None:
             _states.move_to_end(key)
     if found is None:
-        condition = condition_of(asked)
-        graph = network_graph(condition.model, condition.columns(), condition.days, condition.title)
-        found = state_of(graph, condition)
+        with _turn:
+            condition = condition_of(asked)
+            graph = network_graph(condition.model, condition.columns(), condition.days, condition.title)
+            found = state_of(graph, condition)
         with _lock:
             _states[key] = found
             while len(_states) > KEPT_STATES:
@@ -243,6 +247,11 @@ def _notes(condition: Condition) -> list[str]:
 
 def course(asked: ConditionIn, days: Sequence[float]) -> dict[str, Any]:
     """The state on several days of adaptation: values by box, arrow and slow state, each a list over the days."""
+    with _turn:
+        return _course(asked, days)
+
+
+def _course(asked: ConditionIn, days: Sequence[float]) -> dict[str, Any]:
     condition = condition_of(asked)
     shown = [float(d) for d in days]
     columns = condition.columns(len(shown))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
@@ -83,20 +85,40 @@ def problem(
 
 
 _SAYS = {
-    401: "the token is missing or wrong", 403: "the request comes from another site, or names another host",
-    404: "no such thing", 409: "the state of the job does not allow it", 413: "the body is too large",
-    415: "the body is not JSON", 422: "the request says something that cannot be",
+    400: "the body cannot be read", 401: "the token is missing or wrong",
+    403: "the request comes from another site, or names another host", 404: "no such thing",
+    408: "the body did not arrive in time", 409: "the state of the job does not allow it",
+    413: "the body is too large", 415: "the body is not JSON", 422: "the request says something that cannot be",
     429: "too many requests, or too many jobs; `Retry-After` says when to come again",
-    503: "the server is starting or stopping",
+    503: "no answer in time, or too many event streams; `Retry-After` says when to come again",
+}  # fmt: skip
+_ALWAYS = (401, 403, 422, 429, 503)
+_WITH_BODY = (400, 408, 413, 415)
+_HEADERS = {
+    401: {"WWW-Authenticate": {"description": "how to send the token", "schema": {"type": "string"}}},
+    429: {"Retry-After": {"description": "seconds", "required": True, "schema": {"type": "integer", "minimum": 1}}},
+    503: {"Retry-After": {"description": "seconds", "required": True, "schema": {"type": "integer", "minimum": 1}}},
 }  # fmt: skip
 
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Description of error answers for OpenAPI; 401, 403, 422 and 429 can always come."""
+    """Description of error answers for OpenAPI; 401, 403, 422, 429 and 503 can always come."""
     return {
         s: {"model": Problem, "description": _SAYS[s], "content": {MEDIA_TYPE: {}}}
-        for s in sorted({401, 403, 422, 429, *statuses})
+        for s in sorted({*_ALWAYS, *statuses})
     }
+
+
+def describe_errors(operation: dict[str, Any], has_body: bool) -> None:
+    """Write the errors of an operation into its description as they come: media type, headers, those of any body."""
+    answers_of = operation["responses"]
+    for status in _WITH_BODY if has_body else ():
+        answers_of.setdefault(str(status), {"description": _SAYS[status]})
+    for status, answer in answers_of.items():
+        if status >= "400":
+            answer["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+            if int(status) in _HEADERS:
+                answer["headers"] = _HEADERS[int(status)]
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -104,7 +126,9 @@ def add_handlers(app: FastAPI) -> None:
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refused)
-        headers = {"Retry-After": f"{error.retry_after:.0f}"} if error.retry_after is not None else None
+        headers = (
+            {"Retry-After": f"{max(1.0, error.retry_after):.0f}"} if error.retry_after is not None else None
+        )
         return problem(error.status, error.detail, request.url.path, error.findings, headers)
 
     async def ours(request: Request, error: Exception) -> Response:
@@ -125,9 +149,17 @@ def add_handlers(app: FastAPI) -> None:
         detail = str(error.detail)
         if error.status_code == 404:
             detail = f"{request.url.path}: there is nothing here; openapi.json lists what there is"
+        headers = dict(error.headers or {})
         if error.status_code == 405:
             detail = f"{request.url.path}: cannot be asked with {request.method}"
-        return problem(error.status_code, detail, request.url.path, headers=dict(error.headers or {}))
+            # the framework names the methods of the first fitting operation only
+            headers = {"Allow": ", ".join(methods_of(request.app, request.url.path)) or "GET"}
+        return problem(error.status_code, detail, request.url.path, headers=headers)
+
+    async def no_text(request: Request, error: Exception) -> Response:
+        return problem(
+            422, "body: holds text that is no Unicode, as half of a surrogate pair", request.url.path
+        )
 
     async def unforeseen(request: Request, error: Exception) -> Response:
         return problem(
@@ -138,7 +170,28 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Her2Error, ours)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(UnicodeEncodeError, no_text)
     app.add_exception_handler(Exception, unforeseen)
+
+
+def methods_of(app: FastAPI, path: str) -> list[str]:
+    """Methods with which a path under `/api` can be asked; empty where there is nothing."""
+    found: set[str] = set()
+    literal: set[str] = set()
+
+    def walk(routes: Sequence[Any]) -> None:
+        for route in routes:
+            inner = getattr(route, "original_router", None)
+            if inner is not None:
+                walk(inner.routes)
+            elif isinstance(route, APIRoute) and route.include_in_schema and route.path_regex.match(path):
+                found.update(route.methods or ())
+                if route.path == path:
+                    literal.update(route.methods or ())
+
+    walk(app.router.routes)
+    # `/trials/check` is an operation, and no trial of that name
+    return sorted(literal or found)
 
 
 def one_line(text: str) -> str:

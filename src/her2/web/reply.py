@@ -18,7 +18,8 @@ def dump(data: Any) -> bytes:
         text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (ValueError, TypeError):
         text = json.dumps(plain(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.encode("utf-8")
+    # half of a surrogate pair that a request held is no text, and must not break the answer that says so
+    return text.encode("utf-8", "replace")
 
 
 def plain(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -14,6 +15,8 @@ from fastapi.responses import Response
 
 from her2.web.problems import Refused
 
+EMPTY = b'<script type="application/json" id="first"></script>'
+"""Where the page has room for what its first screen shows; data, which no policy takes for a script."""
 FOREVER = "public, max-age=31536000, immutable"
 COMPRESSED = (
     "text/",
@@ -39,10 +42,15 @@ class Asset:
 
 
 class StaticFiles:
-    """Serves a folder; a file that changes on the disk is read again."""
+    """Serves a folder; a file that changes on the disk is read again.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder.resolve()
+    Parameters
+    ----------
+    first : JSON of the first screen, which goes along with the page at `/`
+    """
+
+    def __init__(self, folder: Path, first: Callable[[], bytes] = bytes) -> None:
+        self.folder, self._first = folder.resolve(), first
         self._kept: dict[str, Asset] = {}
         self._lock = Lock()
 
@@ -57,15 +65,17 @@ class StaticFiles:
         asset = self._find(path) if path else None
         if asset is None:
             last = path.rsplit("/", 1)[-1]
-            if "." in last or path.startswith(("api/", "assets/")):
+            if "." in last or "/." in f"/{path}" or path.startswith(("api/", "assets/")):
                 raise Refused(404, f"/{path[:200]}: there is nothing here")
-            path = "index.html"
+            is_first, path = not path, "index.html"
             asset = self._find(path)
             if asset is None:
                 raise Refused(
                     404,
                     "this installation has no page (her2/web/static is empty); the operations under /api work",
                 )
+            if is_first:
+                asset = self._with_first(asset)
         headers = {
             "ETag": f'"{asset.tag}"', "Vary": "Accept-Encoding",
             "Cache-Control": FOREVER if path.startswith("assets/") else "no-cache",
@@ -95,11 +105,25 @@ class StaticFiles:
             return kept
         content = target.read_bytes()
         kind = _KINDS.get(target.suffix) or mimetypes.guess_type(target.name)[0] or "application/octet-stream"
-        zipped = (
-            gzip.compress(content, 9, mtime=0) if kind.startswith(COMPRESSED) and len(content) > 500 else None
-        )
-        tag = hashlib.blake2b(content, digest_size=12).hexdigest()
-        asset = Asset(content, zipped, kind, tag, changed)
+        asset = _asset(content, kind, changed)
         with self._lock:
             self._kept[path] = asset
         return asset
+
+    def _with_first(self, page: Asset) -> Asset:
+        """The page with its first screen in it, made once for each version of the page."""
+        with self._lock:
+            kept = self._kept.get("")
+        if kept is not None and kept.changed == page.changed:
+            return kept
+        filled = EMPTY.replace(b"></", b">" + self._first() + b"</")
+        asset = _asset(page.content.replace(EMPTY, filled), page.kind, page.changed)
+        with self._lock:
+            self._kept[""] = asset
+        return asset
+
+
+def _asset(content: bytes, kind: str, changed: tuple[int, int]) -> Asset:
+    is_text = kind.startswith(COMPRESSED) and len(content) > 500
+    zipped = gzip.compress(content, 9, mtime=0) if is_text else None
+    return Asset(content, zipped, kind, hashlib.blake2b(content, digest_size=12).hexdigest(), changed)

@@ -1,6 +1,8 @@
 /** Stacked shares of variance, waterfalls, swimmers, spiders, and a hundred patients. */
 
+import { useMemo } from "preact/hooks";
 import { ofHundred, show, title, words } from "../format";
+import { dodge } from "./dodge";
 import { AxisBottom, AxisLeft, colour, useWidth } from "./frame";
 import { linear, monthTicks, ticks as roundTicks } from "./scale";
 
@@ -226,15 +228,31 @@ export interface Dot {
   high: number | null;
   label: string;
   inside: boolean;
-  href: string;
   source: string;
 }
 
-/** Predicted against published: dots with their intervals, the line where both agree. */
-export function Agreement(props: { dots: Dot[]; unit: string; logarithmic: boolean; source: string; name: string; text: (x: number) => string }) {
-  const { dots, source } = props;
+const APART = 9.5;
+const REACH = 12;
+
+/** Predicted against published: dots with their intervals, the line where both agree; one dot can be chosen.
+ *
+ * Dots that would lie on each other are moved apart, with a line to where they belong. One stop for the Tab key,
+ * arrow keys go from dot to dot in the order of what is published.
+ */
+export function Agreement(props: {
+  dots: Dot[];
+  unit: string;
+  logarithmic: boolean;
+  source: string;
+  name: string;
+  text: (x: number) => string;
+  most: number;
+  chosen: string | null;
+  onChoose: (key: string | null) => void;
+}) {
+  const { dots, source, chosen, onChoose } = props;
   const [ref, width] = useWidth<HTMLDivElement>(360);
-  const size = Math.min(width, 460);
+  const size = Math.min(width, props.most);
   const all = dots.flatMap((d) => [d.x, d.y, d.low ?? d.y, d.high ?? d.y]).filter((v) => v > 0 || !props.logarithmic);
   const low = props.logarithmic ? Math.max(Math.min(...all) * 0.9, 0.01) : 0;
   const high = Math.max(...all) * 1.06;
@@ -246,29 +264,71 @@ export function Agreement(props: { dots: Dot[]; unit: string; logarithmic: boole
   const sx = Object.assign((v: number) => lx(f(v)), { domain: [low, high] as const, range: lx.range, invert: (v: number) => v });
   const sy = Object.assign((v: number) => ly(f(v)), { domain: [low, high] as const, range: ly.range, invert: (v: number) => v });
   const unit = props.unit && `, ${props.unit}`;
-  // a dot takes clicks as far as half way to the next one, so that none leads to the trial of another
-  const reach = (d: Dot): number => {
-    const others = dots.map((o) => Math.hypot(sx(o.x) - sx(d.x), sy(o.y) - sy(d.y)) / 2).filter((r) => r > 0);
-    return Math.max(4, Math.min(12, ...others));
+  const key = dots.map((d) => d.key).join();
+  const at = useMemo(() => dodge(dots.map((d) => ({ x: sx(d.x), y: sy(d.y) })), APART), [key, size]);
+  const order = [...dots.keys()].sort((i, j) => (dots[i]?.x ?? 0) - (dots[j]?.x ?? 0) || (dots[i]?.y ?? 0) - (dots[j]?.y ?? 0));
+  const stop = dots.some((d) => d.key === chosen) ? chosen : dots[order[0] ?? 0]?.key;
+  // a dot takes clicks as far as half way to the next one, so that none is taken for another
+  const reach = (i: number): number => {
+    const here = at[i] as { x: number; y: number };
+    return Math.min(REACH, ...at.filter((_, j) => j !== i).map((o) => Math.hypot(o.x - here.x, o.y - here.y) / 2));
+  };
+  const walk = (e: KeyboardEvent): void => {
+    const step = e.key === "ArrowRight" || e.key === "ArrowUp" ? 1 : e.key === "ArrowLeft" || e.key === "ArrowDown" ? -1 : 0;
+    if (e.key === "Escape") onChoose(null);
+    if (!step) return;
+    e.preventDefault();
+    const now = (document.activeElement as SVGElement | null)?.dataset["dot"] ?? stop;
+    const next = order[order.findIndex((i) => dots[i]?.key === now) + step];
+    const name = next === undefined ? undefined : dots[next]?.key;
+    if (name === undefined) return;
+    onChoose(name);
+    requestAnimationFrame(() => ref.current?.querySelector<SVGGElement>(`[data-dot="${CSS.escape(name)}"]`)?.focus());
   };
   return (
     <div class="chart" ref={ref} data-source={source}>
-      <svg viewBox={`0 0 ${size} ${size}`} style={{ maxWidth: `${size}px` }} role="group" aria-label={`${props.name}: predicted against published, ${dots.length} figures`} data-chart="agreement">
+      <svg viewBox={`0 0 ${size} ${size}`} style={{ maxWidth: `${size}px` }} role="group" aria-label={`${props.name}: predicted against published, ${dots.length} figures; arrow keys go from one to the next`} data-chart="agreement" onKeyDown={walk}>
         <AxisLeft scale={sy} x={48} ticks={base} text={props.text} label={`predicted ${props.name}${unit}`} gridTo={size - 8} />
         <AxisBottom scale={sx} y={size - 44} ticks={base} text={props.text} label={`published${unit}`} gridTo={24} />
         <path d={`M${sx(low)},${sy(low)}L${sx(high)},${sy(high)}`} style={{ stroke: "var(--ink-3)", strokeDasharray: "4 4" }} />
-        {dots.map((d) => (
-          <a key={d.key} href={d.href} aria-label={`${d.label}: published ${props.text(d.x)}, predicted ${props.text(d.y)}${d.inside ? "" : ", outside its interval"}`} data-source={d.source}>
-            <title>{`${d.label}: published ${props.text(d.x)}, predicted ${props.text(d.y)}`}</title>
-            {d.low !== null && d.high !== null && <path d={`M${sx(d.x)},${sy(d.low)}V${sy(d.high)}`} style={{ stroke: d.inside ? "var(--s0)" : "var(--bad)", strokeOpacity: 0.35, strokeWidth: 1.5, pointerEvents: "none" }} />}
-            {d.inside ? (
-              <circle cx={sx(d.x)} cy={sy(d.y)} r={4} style={{ fill: "var(--s0)" }} />
-            ) : (
-              <path d={`M${sx(d.x)},${sy(d.y) - 5.5}l5.5,5.5l-5.5,5.5l-5.5,-5.5z`} style={{ fill: "var(--bad)" }} />
-            )}
-            <circle cx={sx(d.x)} cy={sy(d.y)} r={reach(d)} fill="transparent" />
-          </a>
-        ))}
+        {dots.map((d) =>
+          d.low !== null && d.high !== null ? (
+            <path key={d.key} d={`M${sx(d.x)},${sy(d.low)}V${sy(d.high)}`} style={{ stroke: d.inside ? "var(--s0)" : "var(--bad)", strokeOpacity: d.key === chosen ? 1 : 0.3, strokeWidth: d.key === chosen ? 2.5 : 1.5 }} />
+          ) : null,
+        )}
+        {dots.map((d, i) => {
+          const { x, y } = at[i] as { x: number; y: number };
+          const fill = d.inside ? "var(--s0)" : "var(--bad)";
+          const isFar = Math.hypot(x - sx(d.x), y - sy(d.y)) > 1;
+          const edge = d.key === chosen ? "var(--ink)" : "var(--panel)";
+          return (
+            <g
+              key={d.key}
+              class="dot"
+              role="button"
+              tabindex={d.key === stop ? 0 : -1}
+              aria-pressed={d.key === chosen}
+              aria-label={`${d.label}: published ${props.text(d.x)}, predicted ${props.text(d.y)}${d.inside ? "" : ", outside its interval"}`}
+              data-source={d.source}
+              data-dot={d.key}
+              onClick={() => onChoose(d.key === chosen ? null : d.key)}
+              onKeyDown={(e: KeyboardEvent) => {
+                if (e.key !== "Enter" && e.key !== " ") return;
+                e.preventDefault();
+                onChoose(d.key === chosen ? null : d.key);
+              }}
+            >
+              <title>{`${d.label}: published ${props.text(d.x)}, predicted ${props.text(d.y)}`}</title>
+              {isFar && <path d={`M${sx(d.x)},${sy(d.y)}L${x},${y}`} style={{ stroke: fill, strokeWidth: 0.9 }} />}
+              {d.inside ? (
+                <circle cx={x} cy={y} r={4} style={{ fill, stroke: edge, strokeWidth: d.key === chosen ? 2 : 0.7 }} />
+              ) : (
+                <path d={`M${x},${y - 5.5}l5.5,5.5l-5.5,5.5l-5.5,-5.5z`} style={{ fill, stroke: edge, strokeWidth: d.key === chosen ? 2 : 0.7 }} />
+              )}
+              <circle cx={x} cy={y} r={reach(i)} fill="transparent" />
+            </g>
+          );
+        })}
       </svg>
     </div>
   );

@@ -1,28 +1,29 @@
 /** The first screen: CLEOPATRA as predicted and published, and the map alive beside it. */
 
-import { useState } from "preact/hooks";
+import type { ComponentType } from "preact";
+import { useEffect, useState } from "preact/hooks";
 import { useGet } from "../api";
 import { Figure } from "../charts/frame";
 import { KaplanMeier } from "../charts/km";
-import { endpointShort, signed, thousands } from "../format";
-import { describe } from "../pathway/condition";
-import { frameAt, frameOf } from "../pathway/frame";
-import { useLive } from "../pathway/live";
-import { PathwayMap } from "../pathway/map";
-import { Scrubber } from "../pathway/scrubber";
-import { MapLegend } from "../pathway/view";
-import { queryText } from "../route";
+import { endpointShort, thousands } from "../format";
 import { labels, publishedMedians } from "../trial/rows";
 import { ResultTable } from "../trial/table";
 import { Misses } from "../trial/result";
-import type { About, Condition, First, NetworkLayout } from "../types";
-import { Failure, Segments, Wait } from "../widgets/basic";
+import type { About, First } from "../types";
+import { Segments, Wait } from "../widgets/basic";
 import { Num, RunLine, runSource } from "../widgets/source";
-import { ADAPTED, writeCondition } from "../pathway/condition";
+
+/** The map comes after the first chart. */
+let liveMap: ComponentType | undefined;
+const loadMap = (): Promise<ComponentType> => import("./live_map").then((m) => (liveMap = m.LiveMap));
 
 export function OverviewView() {
-  const first = useGet<First>("/first", true);
+  const first = useGet<First>("/first?brief=true", true);
   const about = useGet<About>("/about", true);
+  const [Map, setMap] = useState<ComponentType | undefined>(() => liveMap);
+  useEffect(() => {
+    if (!Map) void loadMap().then((m) => setMap(() => m));
+  }, []);
   return (
     <>
       <div class="head">
@@ -36,7 +37,7 @@ export function OverviewView() {
         <section class="panel" aria-label="CLEOPATRA">
           {first.data ? <Cleopatra first={first.data} /> : first.error ? <NoFirst error={first.error.message} /> : <Wait />}
         </section>
-        <LiveMap />
+        {Map ? <Map /> : <section class="panel map-wait"><Wait>Loading the map …</Wait></section>}
       </div>
       <nav class="grid doors" aria-label="What to do next">
         <Door href="/pathway" heading="Change the cell">Drugs and doses by sliders, fifty mechanisms on and off, two conditions side by side.</Door>
@@ -115,57 +116,5 @@ function Cleopatra({ first }: { first: First }) {
         Precomputed, <Num source={source}>{thousands(result.result.patients)}</Num> virtual patients on every arm;
       </RunLine>
     </div>
-  );
-}
-
-const CONDITIONS: [string, string, Condition][] = [
-  ["none", "untreated", { cell: "reference", drugs: {}, where: "tumour" }],
-  ["t", "trastuzumab", { cell: "reference", drugs: { trastuzumab: "clinical" }, where: "tumour" }],
-  ["tp", "+ pertuzumab", { cell: "reference", drugs: { trastuzumab: "clinical", pertuzumab: "clinical" }, where: "tumour" }],
-  ["pten", "+ PTEN loss", { cell: "reference", drugs: { trastuzumab: "clinical", pertuzumab: "clinical" }, switches: { "pten-loss": 1 }, where: "tumour" }],
-];
-
-function LiveMap() {
-  const layout = useGet<NetworkLayout>("/network/layout", true);
-  const [chosen, choose] = useState("tp");
-  const [days, setDays] = useState(ADAPTED);
-  const [selected, select] = useState<string | null>(null);
-  const condition = (CONDITIONS.find(([id]) => id === chosen) ?? CONDITIONS[0])?.[2] as Condition;
-  const live = useLive(condition);
-  const href = `/pathway${queryText(new URLSearchParams(Object.entries(writeCondition(condition, "")).filter((p): p is [string, string] => Boolean(p[1]))))}`;
-  if (layout.error) return <Failure error={layout.error} />;
-  if (!layout.data || !live.state) return live.error ? <Failure error={live.error} /> : <section class="panel map-wait"><Wait>Solving the network …</Wait></section>;
-  const frame = live.course && days < ADAPTED ? frameAt(live.course, live.state, days) : frameOf(live.state);
-  const source = runSource(live.state.run);
-  return (
-    <section class="map" aria-label="Pathway map" data-source={source}>
-      <header>
-        <h2>
-          <a href={href}>The pathway</a> of a HER2-positive cell
-        </h2>
-        <p class="growth">
-          <span class="muted">net growth</span>
-          <Num source={source} about="Net growth of the cell">
-            <strong>{signed(frame.growth)}</strong>/day
-          </Num>
-        </p>
-      </header>
-      <div class="row map-tools no-print">
-        <Segments label="Condition" value={chosen} options={CONDITIONS.map(([id, text]) => [id, text] as const)} onChange={choose} />
-      </div>
-      <Scrubber days={days} onDays={setDays} ready={live.course !== undefined} />
-      <PathwayMap
-        layout={layout.data}
-        frame={frame}
-        drugLinks={live.state.drug_links}
-        drugs={Object.keys(condition.drugs ?? {})}
-        colouring="level"
-        selected={selected}
-        onSelect={select}
-        source={source}
-        title={describe(condition)}
-      />
-      <MapLegend colouring="level" />
-    </section>
   );
 }

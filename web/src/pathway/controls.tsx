@@ -1,10 +1,13 @@
 /** What is chosen for the map: cell, surroundings, drugs with doses, switches, ligands. */
 
-import { get, useAsked } from "../api";
+import { useState } from "preact/hooks";
+import { asApiError, get, useAsked, useGet, type ApiError } from "../api";
 import { compact } from "../format";
 import type { AgentRow, AttributeRow, CellRow, Condition, SwitchRow } from "../types";
-import { Segments, Select, Slider } from "../widgets/basic";
+import { Failure, Segments, Select, Slider } from "../widgets/basic";
+import type { Template } from "../patient/types";
 import { doseAt, dosePosition, doseRange, WHERES } from "./condition";
+import { cellText, patientCell, type PatientCell } from "./patient_cell";
 
 export interface Lists {
   cells: CellRow[];
@@ -51,16 +54,48 @@ export function Controls({ value, onChange, lists }: { value: Condition; onChang
   const twins = known.filter((s) => s.id.startsWith("no-"));
   const others = known.filter((s) => !s.id.startsWith("no-"));
   const cell = lists?.cells.find((c) => c.id === value.cell || c.name === value.cell);
+  // the map shows what reaches the cell, which is less
+  const given = value.where === "culture" ? "in medium" : "in plasma";
+  const cases = useGet<Template>("/patient/template", true).data?.examples ?? [];
+  const [from, setFrom] = useState<{ title: string; cell: PatientCell } | undefined>();
+  const [error, setError] = useState<ApiError | undefined>();
+  const choose = (id: string): void => {
+    setFrom(undefined);
+    setError(undefined);
+    const found = cases.find((c) => `case:${c.id}` === id);
+    if (!found) {
+      set({ cell: id });
+      return;
+    }
+    patientCell({ yaml: found.yaml }).then(
+      (made) => {
+        setFrom({ title: found.title, cell: made });
+        onChange({ ...made.condition, drugs });
+      },
+      (e: unknown) => setError(asApiError(e)),
+    );
+  };
   return (
     <section class="panel no-print controls" aria-label="Condition">
       <div class="choose">
-        <Select label="Cell" value={cell?.id ?? value.cell} onChange={(c) => set({ cell: c })}>
+        <Select label="Cell or patient" value={cell?.id ?? value.cell} onChange={choose}>
           {!cell && <option value={value.cell}>{value.cell}</option>}
-          {lists?.cells.map((c) => (
-            <option key={c.id} value={c.id}>
-              {c.name}
-            </option>
-          ))}
+          <optgroup label="Cells">
+            {lists?.cells.map((c) => (
+              <option key={c.id} value={c.id}>
+                {c.name}
+              </option>
+            ))}
+          </optgroup>
+          {cases.length > 0 && (
+            <optgroup label="A patient's tumour">
+              {cases.map((c) => (
+                <option key={c.id} value={`case:${c.id}`}>
+                  {c.title}
+                </option>
+              ))}
+            </optgroup>
+          )}
         </Select>
         <div class="field">
           <span class="label">Surroundings</span>
@@ -146,7 +181,7 @@ export function Controls({ value, onChange, lists }: { value: Condition; onChang
                 min={0}
                 max={1}
                 step={0.01}
-                text={clinical ? (agent?.clinical ? `${compact(agent.clinical)} nM, clinical` : "clinical") : now === 0 ? "none" : `${compact(now)} nM`}
+                text={clinical ? (agent?.clinical ? `${compact(agent.clinical)} nM ${given}, clinical` : "clinical") : now === 0 ? "none" : `${compact(now)} nM ${given}`}
                 onInput={(p) => set({ drugs: { ...drugs, [id]: doseAt(p, range) } })}
                 onRemove={() => set({ drugs: without(drugs, id) })}
               />
@@ -192,11 +227,18 @@ export function Controls({ value, onChange, lists }: { value: Condition; onChang
           );
         })}
       </div>
-      {cell?.describes && (
-        <p class="small muted" data-source={`record:cell:${cell.id}`}>
-          {cell.describes}
+      {from ? (
+        <p class="small muted" data-source="user">
+          {from.title}: {cellText(from.cell)} Your own case: under <a href="/patient">Patient</a>, “This tumour on the map”.
         </p>
+      ) : (
+        cell?.describes && (
+          <p class="small muted" data-source={`record:cell:${cell.id}`}>
+            {cell.describes}
+          </p>
+        )
       )}
+      <Failure error={error} />
     </section>
   );
 }

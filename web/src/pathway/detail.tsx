@@ -6,7 +6,9 @@ import { compact, signed } from "../format";
 import { entryHref, traceHref } from "../links";
 import type { DrugLink, EvidenceEntry, LayoutLoop, NetworkLayout, Place, StateItem } from "../types";
 import { Num, PlaceButton } from "../widgets/source";
-import { largestChanges, type Frame } from "./frame";
+import { claimsOf, hasUntreated, headingOf, labelOf, mostApart, unitText } from "./about";
+import type { Named } from "./card";
+import { change, largestChanges, type Frame } from "./frame";
 import { valueText } from "./map";
 
 interface Props {
@@ -17,6 +19,8 @@ interface Props {
   selected: string | null;
   onSelect: (id: string | null) => void;
   source: string;
+  /** Both conditions where two stand side by side. */
+  pair?: readonly [Named, Named] | undefined;
 }
 
 interface Row {
@@ -29,9 +33,8 @@ interface Row {
 
 export function Detail(props: Props) {
   const { layout, frame, selected, onSelect, source } = props;
-  const label = (id: string): string =>
-    layout.boxes.find((b) => b.id === id)?.label ?? layout.drugs.find((d) => d.id === id)?.label ?? id;
-  if (!selected) return <Changes {...props} label={label} />;
+  const label = (id: string): string => labelOf(layout, id);
+  if (!selected) return props.pair ? <Apart {...props} pair={props.pair} /> : <Changes {...props} label={label} />;
   const loop = layout.loops.find((l) => l.id === selected);
   const link = layout.links.find((l) => l.id === selected);
   const box = layout.boxes.find((b) => b.id === selected) ?? layout.drugs.find((d) => d.id === selected);
@@ -54,8 +57,8 @@ export function Detail(props: Props) {
       if (l.driver === selected) outgoing.push({ id: l.id, text: `${label(l.target)}, slowly`, other: l.target, strength: s, sign: l.sign });
     }
   }
-  const claims = link?.claims ?? loop?.claims ?? claimsAbout(props, selected);
-  const heading = loop ? loop.label : link ? `${label(link.source)} ${link.sign > 0 ? "activates" : "inhibits"} ${label(link.target)}` : label(selected);
+  const claims = claimsOf(layout, selected);
+  const heading = headingOf(layout, selected);
   return (
     <section class="panel" aria-label="Chosen on the map">
       <header>
@@ -66,13 +69,21 @@ export function Detail(props: Props) {
       </header>
       {item && (
         <dl class="facts" data-source={source}>
-          <dt>now</dt>
-          <dd>
-            <Num source={source} about={`${heading}, now`}>
-              <strong>{valueText(item)}</strong> {unitText(item.unit)}
-            </Num>
-          </dd>
-          {!selected.startsWith("drug:") && !selected.startsWith("ligand:") && (
+          {(props.pair ?? [{ name: "now", frame }]).map((f) => {
+            const own = f.frame.items[selected];
+            return own ? (
+              <>
+                <dt key={`${f.name}t`}>{f.name}</dt>
+                <dd key={f.name}>
+                  <Num source={source} about={`${heading}, ${f.name}`}>
+                    <strong>{valueText(own)}</strong> {unitText(own.unit)}
+                  </Num>
+                  {selected.startsWith("drug:") && " at the cell"}
+                </dd>
+              </>
+            ) : null;
+          })}
+          {hasUntreated(selected) && (
             <>
               <dt>untreated</dt>
               <dd>
@@ -95,11 +106,6 @@ export function Detail(props: Props) {
   );
 }
 
-function unitText(unit: string): string {
-  if (unit === "1e6/cell") return "million/cell";
-  return unit === "1" ? "of 1" : unit === "1/day" || unit.startsWith("nmol") ? "" : unit;
-}
-
 function TraceLink({ box }: { box: { id: string } | undefined }) {
   const id = box && "trace" in box ? (box as { trace: string | null }).trace : null;
   if (!id) return null;
@@ -108,14 +114,6 @@ function TraceLink({ box }: { box: { id: string } | undefined }) {
       <a href={traceHref(id)}>What this rests on, and what rests on it</a>
     </p>
   );
-}
-
-/** Claims of a box, of a drug's actions, or of the arrows that lead to it. */
-function claimsAbout({ layout }: Props, id: string): string[] {
-  const own = layout.boxes.find((b) => b.id === id) as { claims?: string[] } | undefined;
-  const drug = layout.drugs.find((d) => d.id === id) as { targets: { claims?: string[] }[] } | undefined;
-  const acting = layout.links.filter((l) => l.target === id).flatMap((l) => l.claims);
-  return [...new Set([...(own?.claims ?? []), ...(drug?.targets.flatMap((t) => t.claims ?? []) ?? []), ...acting])];
 }
 
 /** The text without its list of claims, which is shown with links below. */
@@ -303,6 +301,73 @@ function Changes(props: Props & { label: (id: string) => string }) {
         </div>
       )}
       <p class="small muted">Choose a box or an arrow for its value, its claims and their places in the reviews. In the map the arrow keys go from box to box.</p>
+    </section>
+  );
+}
+
+/** Nothing is chosen and two conditions stand side by side: where they differ most. */
+function Apart({ layout, pair, onSelect, source }: Props & { pair: readonly [Named, Named] }) {
+  const [a, b] = pair;
+  const rows = mostApart(a.frame.items, b.frame.items, 14, change);
+  const slow = layout.loops.filter((l) => Math.abs((a.frame.loops[l.id] ?? 0) - (b.frame.loops[l.id] ?? 0)) > 0.01);
+  const cells = (name: string, untreated: string | null, x: string, y: string) => (
+    <>
+      <td class="n">{untreated !== null && <Num source={source} about={`${name}, untreated`}>{untreated}</Num>}</td>
+      <td class="n">
+        <Num source={source} about={`${name}, ${a.name}`}>{x}</Num>
+      </td>
+      <td class="n">
+        <Num source={source} about={`${name}, ${b.name}`}>{y}</Num>
+      </td>
+    </>
+  );
+  return (
+    <section class="panel" aria-label="Where the conditions differ">
+      <h2>Where A and B differ</h2>
+      {rows.length === 0 ? (
+        <p class="muted">Nothing differs between them on this day.</p>
+      ) : (
+        <div class="scroll">
+          <table>
+            <thead>
+              <tr>
+                <th>part</th>
+                <th class="n">untreated A</th>
+                <th class="n">A</th>
+                <th class="n">B</th>
+              </tr>
+            </thead>
+            <tbody>
+              {rows.map((id) => {
+                const [x, y] = [a.frame.items[id], b.frame.items[id]] as [StateItem, StateItem];
+                const name = labelOf(layout, id);
+                return (
+                  <tr key={id}>
+                    <td>
+                      <button type="button" class="link" onClick={() => onSelect(id)}>
+                        {name}
+                      </button>
+                      {x.unit === "1/day" && <span class="muted"> /day</span>}
+                    </td>
+                    {cells(name, bare({ ...x, value: x.untreated }), bare(x), bare(y))}
+                  </tr>
+                );
+              })}
+              {slow.map((l) => (
+                <tr key={l.id}>
+                  <td>
+                    <button type="button" class="link" onClick={() => onSelect(l.id)}>
+                      {l.label}
+                    </button>
+                    <span class="muted"> slow</span>
+                  </td>
+                  {cells(l.label, null, compact(a.frame.loops[l.id] ?? 0), compact(b.frame.loops[l.id] ?? 0))}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
     </section>
   );
 }

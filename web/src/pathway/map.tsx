@@ -1,9 +1,10 @@
 /** The map itself: receptors above, growth below; boxes coloured by state, arrows as wide as what passes. */
 
-import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { compact as number, signed } from "../format";
 import type { DrugLink, LayoutBox, NetworkLayout, StateItem } from "../types";
 import { boxSize, compact } from "./compact";
+import { Card, CARD_ROOM, type Named, type Spot } from "./card";
 import { change, type Frame } from "./frame";
 import { arrow, head, loopPath, neighbour, placeDrugs, ports } from "./geometry";
 
@@ -19,6 +20,43 @@ interface Props {
   onSelect: (id: string | null) => void;
   source: string;
   title: string;
+  /** What a card beside the pointer shows; this map alone if not given. */
+  frames?: Named[] | undefined;
+}
+
+const SHOW_MS = 120;
+const HIDE_MS = 250;
+
+/** What the pointer is on; a card stays while the pointer is on it, and Escape takes it away. */
+function useCard(pan: { current: HTMLDivElement | null }) {
+  const [spot, set] = useState<Spot | null>(null);
+  const timer = useRef(0);
+  const later = (ms: number, value: Spot | null): void => {
+    clearTimeout(timer.current);
+    timer.current = window.setTimeout(() => set(value), ms);
+  };
+  useEffect(() => {
+    if (!spot) return undefined;
+    const key = (e: KeyboardEvent): void => {
+      if (e.key === "Escape") set(null);
+    };
+    addEventListener("keydown", key);
+    return () => removeEventListener("keydown", key);
+  }, [spot !== null]);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const enter = (id: string) => (e: PointerEvent): void => {
+    const frame = pan.current;
+    if (e.pointerType === "touch" || !frame) return;
+    const [box, all] = [(e.currentTarget as SVGElement).getBoundingClientRect(), frame.getBoundingClientRect()];
+    // an arrow is as long as its way: the card comes where the pointer is
+    const isBox = box.height < 70;
+    const x = (isBox ? box.left + box.width / 2 : e.clientX) - all.left + frame.scrollLeft;
+    const [top, bottom] = isBox ? [box.top - all.top, box.bottom - all.top] : [e.clientY - all.top - 8, e.clientY - all.top + 8];
+    // where it can be seen in the window; the bar on top of the page hides what is under it
+    const above = all.top + bottom + CARD_ROOM > innerHeight && all.top + top > CARD_ROOM + 50;
+    later(spot ? 30 : SHOW_MS, { id, x, top, bottom, above, width: frame.clientWidth, height: frame.clientHeight, scrolled: frame.scrollLeft });
+  };
+  return { spot, enter, leave: () => later(HIDE_MS, null), stay: () => clearTimeout(timer.current), hide: () => later(0, null) };
 }
 
 export function valueText(item: StateItem | undefined): string {
@@ -55,6 +93,8 @@ export function PathwayMap(props: Props) {
   const { frame, colouring, selected, onSelect } = props;
   const layout = useMemo(() => compact(props.layout), [props.layout]);
   const svg = useRef<SVGSVGElement>(null);
+  const pan = useRef<HTMLDivElement>(null);
+  const card = useCard(pan);
   const fixed = useMemo(() => prepare(layout), [layout]);
   const given = useMemo(
     () => placeDrugs(layout.drugs.filter((d) => props.drugs.includes(d.agent)), fixed.boxes, layout.width),
@@ -108,7 +148,12 @@ export function PathwayMap(props: Props) {
         data-id={b.id}
         aria-label={says}
         aria-pressed={b.id === selected}
-        onClick={() => onSelect(b.id === selected ? null : b.id)}
+        onClick={() => {
+          card.hide();
+          onSelect(b.id === selected ? null : b.id);
+        }}
+        onPointerEnter={card.enter(b.id)}
+        onPointerLeave={card.leave}
         onKeyDown={(e: KeyboardEvent) => {
           if (e.key === "Enter" || e.key === " ") {
             e.preventDefault();
@@ -116,7 +161,6 @@ export function PathwayMap(props: Props) {
           }
         }}
       >
-        <title>{says}</title>
         <rect width={b.width} height={b.height} rx={kind === "drug" || kind === "ligand" ? b.height / 2 : kind === "phenotype" ? 1 : 6} style={{ fill: fill(item, kind, colouring) }} />
         {boxSize(b.label).lines.map((line, i) => (
           <text key={line} x={b.width / 2} y={14 + 12.5 * i}>
@@ -130,7 +174,7 @@ export function PathwayMap(props: Props) {
     );
   };
   return (
-    <div class={`pan map-pan${selected ? " dim-on" : ""}`} data-source={props.source}>
+    <div class={`pan map-pan${selected ? " dim-on" : ""}`} data-source={props.source} ref={pan}>
       <svg ref={svg} viewBox={`0 0 ${width} ${layout.height}`} role="group" aria-label={`Pathway map. ${props.title}`} onKeyDown={key} data-chart="map">
         <rect x={fixed.band.x} y={fixed.band.y} width={fixed.band.width} height={fixed.band.height} rx={12} style={{ fill: "var(--membrane)", stroke: "var(--membrane-line)" }} />
         <text x={fixed.band.x + 12} y={fixed.band.y + 17} class="map-caption">
@@ -146,9 +190,7 @@ export function PathwayMap(props: Props) {
             return (
               <g key={l.id}>
                 <path class={cls(l.id, "map-link")} d={d} style={{ stroke: "var(--slow)", strokeWidth: 0.9 + 2.2 * s, strokeOpacity: 0.28 + 0.6 * s, strokeDasharray: "5 4" }} />
-                <path class="map-hit" d={d} onClick={() => onSelect(l.id)}>
-                  <title>{`${l.label}, slow: ${(frame.loops[l.id] ?? 0).toFixed(2)}`}</title>
-                </path>
+                <path class="map-hit" d={d} onClick={() => onSelect(l.id)} onPointerEnter={card.enter(l.id)} onPointerLeave={card.leave} />
               </g>
             );
           })}
@@ -162,9 +204,7 @@ export function PathwayMap(props: Props) {
               <g key={l.id}>
                 <path class={cls(l.id, "map-link")} d={l.d} style={style} />
                 <path class={cls(l.id, "map-link")} d={l.head} style={{ ...style, strokeWidth: 1.4 + 1.2 * s }} />
-                <path class="map-hit" d={l.d} onClick={() => onSelect(l.id)}>
-                  <title>{`${fixed.boxes.get(l.source)?.label} ${l.sign > 0 ? "activates" : "inhibits"} ${fixed.boxes.get(l.target)?.label}: ${s.toFixed(2)}`}</title>
-                </path>
+                <path class="map-hit" d={l.d} onClick={() => onSelect(l.id)} onPointerEnter={card.enter(l.id)} onPointerLeave={card.leave} />
               </g>
             );
           })}
@@ -192,6 +232,9 @@ export function PathwayMap(props: Props) {
           {given.map((d) => box(d, "drug"))}
         </g>
       </svg>
+      {card.spot && (
+        <Card spot={card.spot} layout={props.layout} frames={props.frames ?? [{ name: "", frame }]} source={props.source} onEnter={card.stay} onLeave={card.leave} />
+      )}
     </div>
   );
 }

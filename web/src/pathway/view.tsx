@@ -8,9 +8,11 @@ import type { Condition, NetworkLayout } from "../types";
 import { Failure, Segments, Wait } from "../widgets/basic";
 import { Num, RunLine, runSource } from "../widgets/source";
 import { ADAPTED, describe, readCondition, writeCondition } from "./condition";
+import type { Named } from "./card";
 import { Controls, useLists, type Lists } from "./controls";
 import { Detail } from "./detail";
 import { frameAt, frameOf, type Frame } from "./frame";
+import { MapLegend } from "./legend";
 import { type Live, useLive } from "./live";
 import { type Colouring, PathwayMap } from "./map";
 import { dayText, Scrubber } from "./scrubber";
@@ -69,6 +71,9 @@ export function PathwayView() {
   const select = (id: string | null): void => setQuery({ on: id });
   const current = both && edited === "b" ? liveB : liveA;
   const frame = shown(current, days);
+  const other = both ? [shown(liveA, days), shown(liveB, days)] : [];
+  const pair = other[0] && other[1] ? ([{ name: "A", frame: other[0] }, { name: "B", frame: other[1] }] as const) : undefined;
+  const frames = pair ? [...pair] : undefined;
   return (
     <>
       <div class="head">
@@ -116,9 +121,9 @@ export function PathwayView() {
           {!layout.data && !layout.error && <Wait>Loading the map …</Wait>}
           {layout.data && (
             <div class={`maps${both ? " both" : ""}`}>
-              <OneMap name={both ? "A" : ""} layout={layout.data} live={liveA} condition={a} days={days} onDays={setDays} colouring={colouring} selected={selected} onSelect={select} lists={lists.data} />
+              <OneMap name={both ? "A" : ""} layout={layout.data} live={liveA} condition={a} days={days} onDays={setDays} colouring={colouring} selected={selected} onSelect={select} lists={lists.data} frames={frames} />
               {both && (
-                <OneMap name="B" layout={layout.data} live={liveB} condition={b} days={days} onDays={setDays} colouring={colouring} selected={selected} onSelect={select} lists={lists.data} />
+                <OneMap name="B" layout={layout.data} live={liveB} condition={b} days={days} onDays={setDays} colouring={colouring} selected={selected} onSelect={select} lists={lists.data} frames={frames} />
               )}
             </div>
           )}
@@ -133,6 +138,7 @@ export function PathwayView() {
               selected={selected}
               onSelect={select}
               source={runSource(current.state.run)}
+              pair={pair}
             />
           )}
           <RunLine run={current.state?.run}>Values of the model's central cell.</RunLine>
@@ -158,9 +164,10 @@ interface OneProps {
   selected: string | null;
   onSelect: (id: string | null) => void;
   lists: Lists | undefined;
+  frames: Named[] | undefined;
 }
 
-function OneMap({ name, layout, live, condition, days, onDays, colouring, selected, onSelect, lists }: OneProps) {
+function OneMap({ name, layout, live, condition, days, onDays, colouring, selected, onSelect, lists, frames }: OneProps) {
   const frame = shown(live, days);
   const cellName = lists?.cells.find((c) => c.id === condition.cell)?.name ?? condition.cell;
   const title = describe(condition, lists?.agents, cellName);
@@ -194,33 +201,9 @@ function OneMap({ name, layout, live, condition, days, onDays, colouring, select
         onSelect={onSelect}
         source={source}
         title={title}
+        frames={frames}
       />
       <MapLegend colouring={colouring} />
     </section>
-  );
-}
-
-export function MapLegend({ colouring }: { colouring: Colouring }) {
-  const line = (stroke: string, dash?: string) => (
-    <svg viewBox="0 0 34 12" aria-hidden="true">
-      <path d="M1,6H33" style={{ stroke, strokeWidth: 2.4, strokeDasharray: dash }} />
-    </svg>
-  );
-  return (
-    <div class="map-legend">
-      {colouring === "level" ? (
-        <span>
-          off <i class="ramp" /> full
-        </span>
-      ) : (
-        <span>
-          falls <i class="ramp change" /> rises
-        </span>
-      )}
-      <span>{line("var(--act)")}activates</span>
-      <span>{line("var(--inh)")}inhibits</span>
-      <span>{line("var(--slow)", "5 4")}over days to weeks</span>
-      <span>{line("var(--drug)")}drug</span>
-    </div>
   );
 }

@@ -3,18 +3,19 @@
 import { useState } from "preact/hooks";
 import { Icons } from "../charts/bars";
 import { AxisBottom, colour, Figure, useWidth } from "../charts/frame";
+import { KaplanMeier } from "../charts/km";
 import { linear, monthTicks } from "../charts/scale";
 import { interval, regimen, show, title, words } from "../format";
 import { traceHref } from "../links";
 import { useQuery } from "../route";
-import type { Run } from "../types";
-import { Tabs } from "../widgets/basic";
+import type { Curve, Run } from "../types";
+import { Segments, Tabs } from "../widgets/basic";
 import { Num, RunLine, runSource } from "../widgets/source";
-import type { Course, Ground, PatientAnswer, Rate, Times } from "./types";
+import type { Course, Ground, PatientAnswer, PatientCurves, Rate, Times } from "./types";
 
 type Tab = "options" | "routes" | "limits" | "missing" | "rules" | "words";
 
-export function PatientResult({ answer, run }: { answer: PatientAnswer; run: Run }) {
+export function PatientResult({ answer, run, curves }: { answer: PatientAnswer; run: Run; curves: PatientCurves }) {
   const [tab, setTab] = useQuery("part", "options");
   const source = runSource(run);
   const options: [Tab, string][] = [["options", "Options and courses"]];
@@ -43,7 +44,7 @@ export function PatientResult({ answer, run }: { answer: PatientAnswer; run: Run
         </p>
       ))}
       <Tabs label="Parts of the answer" value={current} options={options} onChange={setTab}>
-        {current === "options" && <Options answer={answer} source={source} />}
+        {current === "options" && <Options answer={answer} source={source} curves={curves} />}
         {current === "routes" && <Routes answer={answer} source={source} />}
         {current === "limits" && <Limits answer={answer} source={source} />}
         {current === "missing" && <Missing answer={answer} source={source} />}
@@ -83,7 +84,7 @@ function TimesCell({ times, source, about }: { times: Times; source: string; abo
   );
 }
 
-function Options({ answer, source }: { answer: PatientAnswer; source: string }) {
+function Options({ answer, source, curves }: { answer: PatientAnswer; source: string; curves: PatientCurves }) {
   const { courses } = answer;
   const [chosen, choose] = useState(courses[0]?.regimen ?? "");
   const course = courses.find((c) => c.regimen === chosen) ?? courses[0];
@@ -148,6 +149,7 @@ function Options({ answer, source }: { answer: PatientAnswer; source: string }) 
       <Figure name="courses" source={source} caption="Time without progression: the line holds nine tenths of such patients, the bar half of them, the mark is the median. An arrow: beyond the time followed.">
         <Ranges courses={courses} source={source} />
       </Figure>
+      <Courses courses={courses} curves={curves} source={source} />
       {course && (
         <div class="grid two">
           <section aria-label={`Of 100 such patients on ${regimen(course.regimen)}`}>
@@ -221,6 +223,39 @@ function Options({ answer, source }: { answer: PatientAnswer; source: string }) 
         </details>
       )}
     </div>
+  );
+}
+
+const MOST_CURVES = 6;
+
+/** Time without progression and survival of the twins on each option. */
+function Courses({ courses, curves, source }: { courses: Course[]; curves: PatientCurves; source: string }) {
+  const [endpoint, set] = useState<"pfs" | "os">("pfs");
+  const shown = courses.filter((c) => curves[c.regimen]).slice(0, MOST_CURVES);
+  if (!shown.length) return null;
+  const rows: Curve[] = shown.map((c) => {
+    const of = curves[c.regimen]?.[endpoint] ?? { time: [], survival: [] };
+    return { arm: c.regimen, time: of.time, survival: of.survival, median: c[endpoint].median };
+  });
+  return (
+    <section class="stack" aria-label="Predicted courses">
+      <div class="row between">
+        <h3>Predicted courses</h3>
+        <Segments
+          label="Endpoint"
+          value={endpoint}
+          options={[
+            ["pfs", "without progression"],
+            ["os", "survival"],
+          ]}
+          onChange={set}
+        />
+      </div>
+      <Figure name={`courses ${endpoint}`} source={source} caption="Patients like this one, weighed by how well they fit what is known; the later lines are those of the rules.">
+        <KaplanMeier endpoint={endpoint} curves={rows} labels={Object.fromEntries(shown.map((c) => [c.regimen, regimen(c.regimen)]))} source={source} />
+      </Figure>
+      {courses.length > shown.length && <p class="small muted" data-source="text">The first {shown.length} options are drawn.</p>}
+    </section>
   );
 }
 

@@ -107,6 +107,9 @@ export interface PatientAnswer {
   sentences: { about: string; text: string; ids: string[] }[];
 }
 
+/** Curves of the twins on every option, months. */
+export type PatientCurves = Record<string, Record<"pfs" | "os", { time: number[]; survival: number[] }>>;
+
 export interface FormField {
   name: string;
   label: string;

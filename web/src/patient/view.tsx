@@ -1,22 +1,23 @@
-/** A patient: a case in a form, as YAML or as a bundle; the answer is a job. Nothing entered is kept in this browser. */
+/** A patient: a case in a form, as YAML or as a bundle; the answer is a job, which can be deleted. */
 
 import { useEffect, useState } from "preact/hooks";
-import { asApiError, get, newKey, post, useGet, type ApiError } from "../api";
+import { asApiError, get, newKey, post, remove, useGet, type ApiError } from "../api";
 import { regimen } from "../format";
 import { hasResult, isFinal, useJob } from "../jobs";
-import { setQuery, useRoute } from "../route";
+import { mapHref, patientCell } from "../pathway/patient_cell";
+import { go, setQuery, useRoute } from "../route";
 import type { Draft } from "../trial/document";
 import { JobPanel } from "../trial/running";
 import type { AgentRow, Job, Run } from "../types";
 import { Failure, Select, Tabs, TextField, Wait } from "../widgets/basic";
 import { PatientResult } from "./result";
 import { SequenceResult, type SequenceAnswer } from "./sequence";
-import type { PatientAnswer, Template } from "./types";
+import type { PatientAnswer, PatientCurves, Template } from "./types";
 
 type Editing = typeof import("../trial/document") & typeof import("./form");
 let loaded: Editing | undefined;
 
-type Answered = { kind: "patient"; run: Run; result: PatientAnswer } | { kind: "sequence"; run: Run; result: SequenceAnswer };
+type Answered = { kind: "patient"; run: Run; result: PatientAnswer; curves?: PatientCurves } | { kind: "sequence"; run: Run; result: SequenceAnswer };
 
 export function PatientView() {
   const { query } = useRoute();
@@ -46,7 +47,7 @@ export function PatientView() {
       <div class="head">
         <div>
           <h1>Patient</h1>
-          <p>Which escape routes fit one patient's history, which options the rules of the reviews give, and what each would do in virtual patients like this one. For research, not for treating patients. Nothing entered stays in this browser; the server forgets it once it has answered, and the answer after a day.</p>
+          <p>Which escape routes fit one patient's history, which options the rules of the reviews give, and what each would do in virtual patients like this one. For research, not for treating patients.</p>
         </div>
       </div>
       <div class="grid trial-grid patient-grid">
@@ -57,26 +58,53 @@ export function PatientView() {
         <div class="stack">
           <JobPanel followed={followed} onResumed={() => setAgain((n) => n + 1)} />
           <Failure error={error} />
-          {answer?.kind === "patient" && <PatientResult answer={answer.result} run={answer.run} />}
+          {answer?.kind === "patient" && <PatientResult answer={answer.result} run={answer.run} curves={answer.curves ?? {}} />}
           {answer?.kind === "sequence" && <SequenceResult answer={answer.result} run={answer.run} />}
           {jobId && ready && !answer && !error && <Wait>Loading the answer …</Wait>}
-          {jobId && isFinal(followed.job) && (
-            <p class="no-print">
-              <button type="button" class="link" onClick={() => setQuery({ job: null, part: null })}>
-                Leave this answer
-              </button>
-            </p>
-          )}
+          {jobId && isFinal(followed.job) && <Leave job={jobId} />}
           {!jobId && (
             <section class="panel empty" data-source="text">
               <h2>No patient yet</h2>
               <p>Change the case on the left, or take an example, and ask. Virtual patients that fit what is known and lived through the same earlier lines are given each option.</p>
               <p>An answer usually takes a few seconds; rare histories need more draws.</p>
+              <p>{KEEPING}</p>
             </section>
           )}
         </div>
       </div>
     </>
+  );
+}
+
+const KEEPING =
+  "What is kept: nothing in this browser. The server keeps a case in its database of jobs until its answer is there, a day at most where it was cancelled or failed, and the answer for a day; everyone who may use this server can see both. Delete it, and both are gone at once.";
+
+/** After an answer: go on without it, or take it off the server as well. */
+function Leave({ job }: { job: string }) {
+  const [error, setError] = useState<ApiError | undefined>();
+  const leave = (): void => setQuery({ job: null, part: null });
+  return (
+    <div class="no-print" data-source="text">
+      <p class="row">
+        <button
+          type="button"
+          onClick={() =>
+            remove(`/jobs/${encodeURIComponent(job)}`).then(leave, (e: unknown) => {
+              const problem = asApiError(e);
+              if (problem.problem.status === 404) leave();
+              else setError(problem);
+            })
+          }
+        >
+          Delete this answer from the server
+        </button>
+        <button type="button" class="link" onClick={leave}>
+          Leave it
+        </button>
+      </p>
+      <p class="small muted">{KEEPING}</p>
+      <Failure error={error} />
+    </div>
   );
 }
 
@@ -109,6 +137,13 @@ function CasePanel({ template, agents }: { template: Template; agents: AgentRow[
         (e: unknown) => setError(asApiError(e)),
       )
       .finally(() => setBusy(false));
+  };
+  const showCell = (): void => {
+    setError(undefined);
+    patientCell(tab === "bundle" && bundle ? { bundle: bundle.content } : { yaml: text }).then(
+      (cell) => go(mapHref(cell, [])),
+      (e: unknown) => setError(asApiError(e)),
+    );
   };
   const draft: Draft | undefined = editing?.read(text);
   return (
@@ -190,6 +225,9 @@ function CasePanel({ template, agents }: { template: Template; agents: AgentRow[
           </button>
           <button type="button" disabled={busy || (tab === "bundle" && !bundle)} onClick={() => ask("sequence")}>
             Compare sequences
+          </button>
+          <button type="button" disabled={tab === "bundle" && !bundle} onClick={showCell}>
+            This tumour on the map
           </button>
         </div>
         <Failure error={error} />

@@ -1,6 +1,6 @@
 /** Validation as a page: what the model misses comes first; every dot leads to its trial and to the source line. */
 
-import { useMemo } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { useGet } from "../api";
 import { Agreement, Calibration, type Dot } from "../charts/bars";
 import { Figure } from "../charts/frame";
@@ -19,6 +19,8 @@ interface Row {
   name: string;
   title: string;
   setting: string;
+  line: string;
+  classes: readonly string[];
   who: string;
   e: ValidationEndpoint;
   kind: Kind;
@@ -33,13 +35,18 @@ const GROUPS: Record<string, string> = { fit: "Fitted figures: reproduction", he
 
 const SUMMARY: Record<string, string> = { fit: "fitted figures", held_out: "held-out figures", context: "figures neither fitted nor held out" };
 
+const LINES = ["adjuvant", "neoadjuvant", "first_line", "second_line", "third_line_plus", "mixed", "cns_prevention", "cns_untreated", "cns_treated", "not_stated"];
+const SIZE = 460;
+const LARGE = 900;
+
 export function kindOf(statistic: string): Kind {
   return statistic === "hr" ? "hr" : statistic === "rate" ? "rate" : "median";
 }
 
 export function ScoreboardView() {
   const { query } = useRoute();
-  const validation = useGet<Validation>("/validation", true);
+  const held = query.get("held") === "1";
+  const validation = useGet<Validation>(held ? "/validation?held_out=true" : "/validation", true);
   const trials = useGet<{ trials: TrialRow[] }>("/trials", true);
   return (
     <>
@@ -74,6 +81,8 @@ function rowsOf(v: Validation, trials: readonly TrialRow[], names: ReadonlyMap<s
         name: names.get(t.id) ?? words(t.id),
         title: t.title,
         setting: known?.setting ?? "",
+        line: known?.line ?? "",
+        classes: known?.classes ?? [],
         who: (e.arm ? arm(e.arm) : e.contrast ? `${arm(e.contrast.experimental)} v ${arm(e.contrast.control)}` : "") + (e.subgroup ? `, ${words(e.subgroup)}` : ""),
         e,
         kind: kindOf(e.statistic),
@@ -89,9 +98,13 @@ function Board({ v, trials, query }: { v: Validation; trials: TrialRow[]; query:
   const role = query.get("role") ?? "";
   const statistic = query.get("statistic") ?? "";
   const endpoint = query.get("endpoint") ?? "";
-  const setting = query.get("setting") ?? "";
+  const line = query.get("line") ?? "";
+  const tested = query.get("class") ?? "";
+  const [chosen, choosePoint] = useState<string | null>(null);
+  const large = query.get("plot");
   const shownRows = rows
-    .filter((r) => (!role || r.e.role === role) && (!statistic || r.e.statistic === statistic) && (!endpoint || r.e.endpoint === endpoint) && (!setting || r.setting === setting))
+    .filter((r) => (!role || r.e.role === role) && (!statistic || r.e.statistic === statistic) && (!endpoint || r.e.endpoint === endpoint))
+    .filter((r) => (!line || r.line === line) && (!tested || r.classes.includes(tested)))
     .sort(byDistance);
   const run = { id: v.digest, digest: v.digest, version: v.version, posterior: v.posterior_digest };
   const source = runSource(run);
@@ -108,7 +121,7 @@ function Board({ v, trials, query }: { v: Validation; trials: TrialRow[]; query:
       ))}
     </Select>
   );
-  const unique = (f: (r: Row) => string): string[] => [...new Set(rows.map(f))].filter(Boolean).sort();
+  const unique = (f: (r: Row) => string | readonly string[]): string[] => [...new Set(rows.flatMap(f))].filter(Boolean).sort();
   return (
     <div class="stack">
       <section class="panel" aria-label="In short" data-source={source}>
@@ -133,11 +146,23 @@ function Board({ v, trials, query }: { v: Validation; trials: TrialRow[]; query:
           </div>
         </div>
         {hidden > 0 ? (
-          <p class="note">
-            {hidden} held-out figures are not shown: neither their published values nor any score that counts them. What stands here is mostly reproduction and says little about prediction; the held-out scores are in the documentation, under Validation.
+          <div class="note">
+            <p>
+            {hidden} held-out figures are not shown: neither their published values nor any score that counts them. What stands here is mostly reproduction and says little about prediction; the held-out scores are in the documentation, under Validation. Who is about to change the model had better not look.
+            </p>
+            <button type="button" class="no-print" onClick={() => setQuery({ held: "1" })}>
+              Show them
+            </button>
+          </div>
+        ) : v.held_out ? (
+          <p class="note row">
+            Held-out figures are shown.
+            <button type="button" class="no-print" onClick={() => setQuery({ held: null })}>
+              Hide them
+            </button>
           </p>
         ) : (
-          !v.held_out && <p class="note">Held-out figures were not read in this run and are not shown here.</p>
+          <p class="note">Held-out figures were not read in this run and are not shown here.</p>
         )}
       </section>
       <section class="panel no-print" aria-label="Filters">
@@ -145,7 +170,8 @@ function Board({ v, trials, query }: { v: Validation; trials: TrialRow[]; query:
           {choose("role", "Role", unique((r) => r.e.role), (x) => ROLES[x] ?? x)}
           {choose("statistic", "Statistic", unique((r) => r.e.statistic), (x) => ({ hr: "hazard ratio", rate: "rate", median: "median" })[x] ?? x)}
           {choose("endpoint", "Endpoint", unique((r) => r.e.endpoint), endpointShort)}
-          {choose("setting", "Setting", unique((r) => r.setting), title)}
+          {choose("line", "Line", LINES.filter((l) => rows.some((r) => r.line === l)), (x) => title(words(x)))}
+          {choose("class", "Class tested", unique((r) => r.classes), (x) => title(words(x)))}
         </div>
       </section>
       <div class="grid plots">
@@ -164,16 +190,23 @@ function Board({ v, trials, query }: { v: Validation; trials: TrialRow[]; query:
               high: r.e.high90,
               label: `${r.name}, ${endpointShort(r.e.endpoint)}, ${r.who}`,
               inside: r.e.inside90 === true,
-              href: trialHref(r.trial),
               source: `place:${r.e.source ?? ""}`,
             }));
+          const point = of.find((r) => r.key === chosen);
           const name = s === "hr" ? "hazard ratio" : s === "rate" ? "rate" : "median";
           return (
-            <section class="panel" key={s} aria-label={`Predicted against published ${name}`}>
-              <h2>{title(name)}s</h2>
-              <Figure name={`validation ${name}`} source={source} caption="Bars: 90 % predictive intervals. Diamonds lie outside. A dot leads to its trial.">
-                <Agreement dots={dots} unit={s === "hr" ? "" : s === "rate" ? "%" : "months"} logarithmic={s !== "rate"} source={source} name={name} text={(x) => (s === "rate" ? `${Math.round(100 * x)}` : String(Number(x.toPrecision(2))))} />
+            <section class={`panel${large === s ? " wide" : ""}`} key={s} aria-label={`Predicted against published ${name}`}>
+              <header>
+                <h2>{title(name)}s</h2>
+                <button type="button" class="link small no-print" aria-pressed={large === s} onClick={() => setQuery({ plot: large === s ? null : s })}>
+                  {large === s ? "Smaller" : "Larger"}
+                  <span class="hidden"> picture of {name}s</span>
+                </button>
+              </header>
+              <Figure name={`validation ${name}`} source={source} caption="Bars: 90 % predictive intervals. Diamonds lie outside. Choose one for its trial and the line that prints it.">
+                <Agreement dots={dots} most={large === s ? LARGE : SIZE} chosen={point ? chosen : null} onChoose={choosePoint} unit={s === "hr" ? "" : s === "rate" ? "%" : "months"} logarithmic={s !== "rate"} source={source} name={name} text={(x) => (s === "rate" ? `${Math.round(100 * x)}` : String(Number(x.toPrecision(2))))} />
               </Figure>
+              <div role="status">{point && <Chosen row={point} source={source} />}</div>
             </section>
           );
         })}
@@ -275,6 +308,27 @@ function Board({ v, trials, query }: { v: Validation; trials: TrialRow[]; query:
         </section>
       )}
       <RunLine run={run} />
+    </div>
+  );
+}
+
+/** A figure chosen in a picture, and what it leads to. */
+function Chosen({ row, source }: { row: Row; source: string }) {
+  const e = row.e;
+  return (
+    <div class="note small" data-source={source}>
+      <p>
+        <strong data-source="text">{row.name}</strong>, {endpointShort(e.endpoint)}
+        {row.who && `, ${row.who}`}: published{" "}
+        <Num source={e.figure ? `record:${e.figure}` : placeSource(e.source)}>
+          <strong>{show(e.published, row.kind)}</strong>
+        </Num>
+        , predicted <strong>{show(e.predicted, row.kind)}</strong> ({interval(e.low90, e.high90, row.kind)})
+      </p>
+      <p class="row">
+        <a href={trialHref(row.trial)}>Go to the trial</a>
+        <PlaceButton where={e.source} />
+      </p>
     </div>
   );
 }

@@ -33,7 +33,8 @@ export function put(text: string, path: Path, value: unknown): string {
     if (value === undefined) doc.deleteIn(path);
     else if (typeof value === "object" && value !== null) {
       const node = doc.createNode(value);
-      if (Array.isArray(value) && value.every((v) => typeof v !== "object")) (node as { flow?: boolean }).flow = true;
+      // what has no parts of its own stands on one line
+      if (Object.values(value).every((v) => typeof v !== "object")) (node as { flow?: boolean }).flow = true;
       doc.setIn(path, node);
     } else doc.setIn(path, value);
   });
@@ -53,6 +54,15 @@ export function append(text: string, path: Path, value: unknown): string {
 /** The text without an entry of a list. */
 export function drop(text: string, path: Path): string {
   return edit(text, (doc) => void doc.deleteIn(path));
+}
+
+/** The text without an entry of a mapping, and without the mapping if it was the last. */
+export function dropEmpty(text: string, path: Path, name: string): string {
+  return edit(text, (doc) => {
+    doc.deleteIn([...path, name]);
+    const left = doc.getIn(path) as { items?: unknown[] } | undefined;
+    if (left?.items?.length === 0) doc.deleteIn(path);
+  });
 }
 
 /** A value inside plain data. */

@@ -1,9 +1,9 @@
 /** The trial file as a form; every field edits the YAML text. */
 
-import { endpointShort, ENDPOINTS, words } from "../format";
-import type { TrialOptions } from "../types";
+import { endpointShort, ENDPOINTS, title, words } from "../format";
+import type { PopulationValue, TrialOptions } from "../types";
 import { Select, TextField } from "../widgets/basic";
-import { append, at, drop, type Draft, type Path, put } from "./document";
+import { append, at, drop, dropEmpty, type Draft, type Path, put } from "./document";
 
 interface Props {
   draft: Draft;
@@ -73,6 +73,8 @@ export function TrialForm({ draft, options, onChange }: Props) {
         </div>
         {setting === "metastatic" && <PriorLines draft={draft} options={options} onChange={onChange} />}
       </fieldset>
+      {options && <PopulationValues legend="Biomarkers" values={options.values.filter((v) => v.is_marker)} {...{ draft, options, onChange }} />}
+      {options && <PopulationValues legend="Who is enrolled" values={enrolled(options.values)} folded {...{ draft, options, onChange }} />}
       {arms.map((arm, i) => (
         <ArmFields key={i} arm={arm} index={i} count={arms.length} text={text} options={options} onChange={onChange} control={str("control")} />
       ))}
@@ -154,6 +156,70 @@ function Checks(props: { legend: string; names: string[]; on: string[]; text?: (
           </label>
         ))}
       </div>
+    </fieldset>
+  );
+}
+
+const DESCRIBED = ["age_mean", "weight_median"];
+
+function enrolled(values: readonly PopulationValue[]): PopulationValue[] {
+  return values.filter((v) => (v.is_share && !v.is_marker) || DESCRIBED.includes(v.id));
+}
+
+/** `Prevalence of PIK3CA mutation` is "PIK3CA mutation, %". */
+export function valueLabel(v: PopulationValue): string {
+  const name = v.label.replace(/^(Prevalence of|Frequency of|Share with|Share of HER2-positive tumours with)( an?)? /, "");
+  return `${title(name)}, ${v.is_share ? "%" : v.unit}`;
+}
+
+/** A value of the population as the trial file holds it; what is entered here is an assumption of the trial's own. */
+export function ownValue(v: PopulationValue, shown: number): Record<string, number | string> {
+  const value = v.is_share ? Number((shown / 100).toPrecision(6)) : shown;
+  return { value, unit: v.unit, quality: "assumed", source: "own_trial", locator: "entered in the form" };
+}
+
+/** Shares and means of those enrolled: empty is what the population says. */
+function PopulationValues({ draft, options, onChange, legend, values, folded }: Props & { options: TrialOptions; legend: string; values: PopulationValue[]; folded?: boolean }) {
+  const recipe = options.populations.find((p) => p.id === at(draft.data, ["population", "recipe"]));
+  const own = (at(draft.data, ["population", "values"]) ?? {}) as Record<string, { value?: number } | undefined>;
+  const shown = (v: PopulationValue, x: number): string => String(Number((v.is_share ? 100 * x : x).toPrecision(3)));
+  const fields = (
+    <div class="fields">
+      {values.map((v) => {
+        const set = own[v.id]?.value;
+        const usual = recipe?.values[v.id] ?? v.value;
+        return (
+          <TextField
+            key={v.id}
+            label={valueLabel(v)}
+            type="number"
+            min={0}
+            {...(v.is_share ? { max: 100 } : {})}
+            step="any"
+            value={set === undefined ? "" : String(Number((v.is_share ? 100 * set : set).toPrecision(6)))}
+            note={`else ${shown(v, usual)}`}
+            onChange={(text) => {
+              const path: Path = ["population", "values", v.id];
+              if (text !== "") onChange(put(draft.text, path, ownValue(v, Number(text))));
+              else onChange(dropEmpty(draft.text, ["population", "values"], v.id));
+            }}
+          />
+        );
+      })}
+    </div>
+  );
+  if (folded)
+    return (
+      <details open={values.some((v) => v.id in own)}>
+        <summary>{legend}</summary>
+        {fields}
+      </details>
+    );
+  return (
+    <fieldset>
+      <legend>{legend}</legend>
+      <p class="small muted">Share of the patients enrolled; 100 for a trial that takes such patients only, empty for what the population says.</p>
+      {fields}
     </fieldset>
   );
 }

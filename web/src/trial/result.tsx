@@ -4,19 +4,20 @@ import { useMemo, useState } from "preact/hooks";
 import { useGet } from "../api";
 import { Icons, Spider, Split, Swimmer, type Swim, term, Waterfall } from "../charts/bars";
 import { Forest } from "../charts/forest";
-import { Figure } from "../charts/frame";
+import { download, Figure } from "../charts/frame";
 import { KaplanMeier } from "../charts/km";
 import { endpointShort, ENDPOINTS, show, thousands, title, words } from "../format";
 import type { JobFile, SwimmerPatient, TrialResult } from "../types";
 import { useQuery } from "../route";
 import { Segments, Tabs, Wait } from "../widgets/basic";
 import { Num, RunLine, runSource } from "../widgets/source";
+import { resultCsv } from "./csv";
 import { armRows, contrastRows, labels, publishedMedians } from "./rows";
 import { ResultTable } from "./table";
 
 type Tab = "survival" | "response" | "patients" | "subgroups" | "uncertainty" | "events" | "baseline" | "files";
 
-export function TrialResultView({ result, jobId }: { result: TrialResult; jobId: string | null }) {
+export function TrialResultView({ result, jobId, hasFiles }: { result: TrialResult; jobId: string | null; hasFiles: boolean }) {
   const [tab, setTab] = useQuery("part", "survival");
   const a = result.result;
   const source = runSource(result.run);
@@ -27,7 +28,7 @@ export function TrialResultView({ result, jobId }: { result: TrialResult; jobId:
   if ([...armRows(a), ...contrastRows(a)].some((r) => r.estimate.uncertainty)) options.push(["uncertainty", "Uncertainty"]);
   if (Object.values(a.adverse_events).some((rows) => rows.length > 0)) options.push(["events", "Adverse events"]);
   if (a.baseline.length) options.push(["baseline", "Baseline"]);
-  if (jobId) options.push(["files", "Files"]);
+  options.push(["files", "Files"]);
   const current = options.some(([t]) => t === tab) ? (tab as Tab) : "survival";
   return (
     <div class="panel">
@@ -39,7 +40,8 @@ export function TrialResultView({ result, jobId }: { result: TrialResult; jobId:
         {current === "uncertainty" && <Uncertainty result={result} />}
         {current === "events" && <Events result={result} />}
         {current === "baseline" && <Baseline result={result} />}
-        {current === "files" && jobId && <Files jobId={jobId} />}
+        {current === "files" && <TableFile result={result} />}
+        {current === "files" && (jobId ? <Files jobId={jobId} ready={hasFiles} /> : <NoFiles />)}
       </Tabs>
       <RunLine run={result.run}>
         <Num source={source} about="Virtual patients on every arm">
@@ -347,20 +349,44 @@ function Baseline({ result }: { result: TrialResult }) {
   );
 }
 
-const WHATS: Record<string, string> = { picture: "Pictures", table: "Tables", adam: "ADaM-shaped tables", record: "Run record" };
+const WHATS: Record<string, string> = { archive: "Everything in one archive", record: "Run record", picture: "Pictures", adam: "ADaM-shaped tables", table: "Other tables" };
 
-function Files({ jobId }: { jobId: string }) {
-  const files = useGet<{ files: JobFile[] }>(`/jobs/${encodeURIComponent(jobId)}/files`);
+function groupOf(f: JobFile): string {
+  return f.what === "table" && /^AD[A-Z]+\./.test(f.name) ? "adam" : f.what;
+}
+
+function TableFile({ result }: { result: TrialResult }) {
+  return (
+    <p class="row" data-source="text">
+      <button type="button" onClick={() => download(`${result.result.trial}.csv`, new Blob([resultCsv(result)], { type: "text/csv" }))}>
+        Predicted beside published, CSV
+      </button>
+    </p>
+  );
+}
+
+function NoFiles() {
+  return (
+    <p class="muted">
+      This run came with the package. Run the trial, and pictures, tables of every patient (CSV, Parquet), ADaM-shaped tables and the run record stand here; pictures can be taken as SVG or PNG under each chart.
+    </p>
+  );
+}
+
+function Files({ jobId, ready }: { jobId: string; ready: boolean }) {
+  const files = useGet<{ files: JobFile[] }>(ready ? `/jobs/${encodeURIComponent(jobId)}/files` : null);
+  if (!ready) return <Wait>Pictures and tables are being made …</Wait>;
   if (!files.data) return files.error ? <p class="note bad">{files.error.message}</p> : <Wait />;
-  const groups = [...new Set(files.data.files.map((f) => f.what))];
+  const all = files.data.files;
+  const groups = [...new Set([...Object.keys(WHATS), ...all.map(groupOf)])].filter((g) => all.some((f) => groupOf(f) === g));
   return (
     <div class="grid two" data-source="text">
       {groups.map((g) => (
         <div key={g}>
           <h3>{WHATS[g] ?? title(g)}</h3>
           <ul class="plain">
-            {files.data?.files
-              .filter((f) => f.what === g)
+            {all
+              .filter((f) => groupOf(f) === g)
               .map((f) => (
                 <li key={f.name}>
                   <a href={`/api/jobs/${encodeURIComponent(jobId)}/files/${encodeURIComponent(f.name)}`} download={f.name}>

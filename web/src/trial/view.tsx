@@ -107,7 +107,7 @@ export function TrialView() {
           <JobPanel followed={followed} onResumed={() => setAgain((n) => n + 1)} />
           {!result && <PartialView followed={followed} names={names} />}
           <Failure error={resultError} />
-          {result && <TrialResultView result={result} jobId={jobId} />}
+          {result && <TrialResultView result={result} jobId={jobId} hasFiles={followed.job?.state === "done"} />}
           {!result && jobId && ready && !resultError && <Wait>Loading the result …</Wait>}
           {!result && !jobId && about && <Published detail={about} />}
           {jobId && isFinal(followed.job) && (

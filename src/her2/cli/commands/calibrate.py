@@ -7,8 +7,11 @@ from typing import Annotated
 
 import typer
 
+from her2.cli.cluster_options import Dask, spread_over
+
 
 def calibrate(
+    context: typer.Context,
     members: Annotated[int, typer.Option(help="Members of the ensemble, even.", min=8, max=5000)] = 96,
     steps: Annotated[int, typer.Option(help="Evaluations of the fit set at most.", min=1, max=100)] = 4,
     patients: Annotated[int, typer.Option(help="Virtual patients per arm and evaluation.", min=50)] = 2000,
@@ -17,6 +20,7 @@ def calibrate(
     ] = 192,
     seed: Annotated[int, typer.Option(help="Seed.", min=0)] = 1,
     jobs: Annotated[int, typer.Option(help="Threads; 0 for one per core.", min=0)] = 0,
+    dask: Dask = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for ensemble.tsv and provenance.yaml; default: print only.")
     ] = None,
@@ -58,6 +62,7 @@ def calibrate(
 
     if members % 2:
         raise Her2Error(f"--members: expected an even number, got {members}")
+    spread_over(context, dask)
     with Progress(
         TextColumn("{task.description}"), BarColumn(), console=Console(stderr=True),
         transient=True, disable=not sys.stderr.isatty(),
@@ -68,6 +73,8 @@ def calibrate(
         def taken(number: int, total: float) -> None:
             nonlocal step
             step = f"evaluation {number + 1}, sum of squares {total:.0f}"
+            if not sys.stderr.isatty():
+                typer.echo(step, err=True)
 
         result = run(
             members=members, steps=steps, patients=patients, slope_patients=slope_patients, seed=seed,

@@ -15,7 +15,7 @@ def claims(
     cohort_members: Annotated[
         int,
         typer.Option(
-            help="Members for cohorts of virtual patients; 0 for 12, or fewer if --members is.",
+            help="Members for cohorts of virtual patients; 0 for 24, or fewer if --members is.",
             min=0,
             max=512,
         ),

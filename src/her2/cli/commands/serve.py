@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,9 +21,27 @@ def serve(
         ),
     ] = "",
     token: Annotated[
-        str, typer.Option(envvar="HER2_TOKEN", help="What clients must know: open the page as /?token=TEXT.")
+        str, typer.Option(envvar="HER2_TOKEN", help="What clients must know; better given as the variable.")
     ] = "",
-    workers: Annotated[int, typer.Option(help="Processes that run jobs.", min=1, max=64)] = 1,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A name under which clients may ask; repeatable.")
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN", help="A site whose pages may read answers, as https://example.org; repeatable."
+        ),
+    ] = None,
+    certificate: Annotated[Path | None, typer.Option(help="PEM file for TLS; with --key.")] = None,
+    key: Annotated[Path | None, typer.Option(help="PEM file of the certificate's key.")] = None,
+    behind_tls: Annotated[bool, typer.Option("--behind-tls", help="A proxy in front speaks TLS.")] = False,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=NUMBER", help="Set a limit, as patients=2000 or streams=20; repeatable."),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(help="Processes that run jobs; 0 leaves them to other servers.", min=0, max=64)
+    ] = 1,
     threads: Annotated[
         int, typer.Option(help="Threads of a worker; 0 for the cores shared out.", min=0, max=512)
     ] = 0,
@@ -53,9 +72,11 @@ def serve(
         return
 
     from her2.web.serve import run_server
-    from her2.web.settings import Settings
+    from her2.web.settings import Settings, limits_of
 
     settings = Settings(
-        host=host, port=port, database=database, token=token, workers=workers, threads=threads
-    )
+        host=host, port=port, database=database, token=token, workers=workers, threads=threads,
+        hosts=tuple(allow_host or ()), origins=tuple(allow_origin or ()), certificate=certificate, key=key,
+        behind_tls=behind_tls, limits=limits_of(limit or ()),
+    )  # fmt: skip
     run_server(settings, announce=typer.echo, open_page=open_)

@@ -83,12 +83,14 @@ def trial(
     import sys
     from contextlib import ExitStack
 
+    from her2.cli.answers import Question
     from her2.errors import OutputError, RecordError
-    from her2.trials.design import load_trial, trial_names, trial_path
 
+    if list_ or show or not name:
+        from her2.trials.design import load_trial, trial_names, trial_path
     if list_:
-        for known in trial_names():
-            typer.echo(f"{known:24s} {load_trial(known).title}")
+        for built_in in trial_names():
+            typer.echo(f"{built_in:24s} {load_trial(built_in).title}")
         return
     if not name:
         raise RecordError(f"which trial? Give one of {', '.join(trial_names())}, or the path of a trial file")
@@ -102,6 +104,41 @@ def trial(
             f"{patients} patients without --out: expected at most {IN_MEMORY} in memory; give a folder with --out, "
             "where they are kept chunk by chunk"
         )
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else 170)
+    question: Question | None = None
+    if out is None and dask is None and not held_out and not console.legacy_windows:
+        look = (console.width, console.color_system, console.is_terminal, console.encoding)
+        asked = {"trial": name, "patients": patients, "trials": trials, "seed": seed, "json": json}
+        question = Question.of("trial", {**asked, "explain": explain, "look": look}, [Path(name)])
+        known = question.recall()
+        if known is not None:
+            sys.stdout.write(known.text)
+            sys.stdout.flush()
+            typer.echo(f"her2: computed on {known.when}; with HER2_CACHE= it is computed again", err=True)
+            return
+
+    def show_text(write: Callable[[Console], None]) -> None:
+        """Print a report, and keep what was printed."""
+        with console.capture() as caught:
+            write(console)
+        sys.stdout.write(caught.get())
+        sys.stdout.flush()
+        if question is not None:
+            question.keep(caught.get())
+
+    def show_object(content: object) -> None:
+        """Print one JSON object, and keep it."""
+        import json as json_module
+
+        text = json_module.dumps(content, indent=2, allow_nan=False) + "\n"
+        typer.echo(text, nl=False)
+        if question is not None:
+            question.keep(text)
+
+    from her2.trials.design import load_trial
+
     design = load_trial(name)
     chunked = out is not None and not explain and (resume or chunk is not None or patients > WITH_TABLES)
     if out is not None:
@@ -109,8 +146,6 @@ def trial(
 
         check_folder(out, beside_store=chunked)
     n_jobs = jobs or os.cpu_count() or 1
-
-    from rich.console import Console
 
     from her2.cli.progress import show_progress
     from her2.trials.report import as_json, print_report
@@ -124,11 +159,9 @@ def trial(
 
             explained = explain_trial(design, patients=patients, seed=seed, jobs=n_jobs)
             if json:
-                import json as json_module
-
-                typer.echo(json_module.dumps(explained_json(design, explained), indent=2, allow_nan=False))
+                show_object(explained_json(design, explained))
             else:
-                print_explained(design, explained, Console(width=None if sys.stdout.isatty() else 170))
+                show_text(lambda console: print_explained(design, explained, console))
             return
         progress = held.enter_context(show_progress(quiet=json and not chunked, log=chunked))
         store = None
@@ -152,11 +185,9 @@ def trial(
 
             write_trial(result, out, source=str(name), store=store)
     if json:
-        import json as json_module
-
-        typer.echo(json_module.dumps(as_json(result), indent=2, allow_nan=False))
+        show_object(as_json(result))
     else:
-        print_report(result, Console(width=None if sys.stdout.isatty() else 170))
+        show_text(lambda console: print_report(result, console))
         if out is not None:
             what = "pictures, tables and run record" if result.whole is not None else "run record"
             typer.echo(f"{what}{' and every patient' if store is not None else ''}: {out}")

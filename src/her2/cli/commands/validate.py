@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from her2.cli.cluster_options import Dask, spread_over
 from her2.cli.ensemble_options import Jobs, Members, Patients, Seed, TrialsSimulated, threads
 
 
 def validate(
+    context: typer.Context,
     trials: Annotated[
         list[str] | None,
         typer.Argument(help="Built-in trials or paths of trial files; all built-in ones if none."),
@@ -24,6 +26,7 @@ def validate(
     trials_simulated: TrialsSimulated = 1000,
     seed: Seed = 1,
     jobs: Jobs = 0,
+    dask: Dask = None,
     page: Annotated[
         Path | None,
         typer.Option(help="Write everything as a Markdown page to this file, too, with pictures beside it."),
@@ -67,6 +70,7 @@ def validate(
         raise RecordError("--between-trials: is made from fitted figures alone; leave --held-out away")
     if held_out:
         check_log(where)
+    spread_over(context, dask)
     names = trials or (trials_with_fit() if between_trials else ())
     with Progress(
         TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=Console(stderr=True),
@@ -79,7 +83,7 @@ def validate(
             on_progress=lambda name, share: bar.update(task, description=name, completed=share),
         )  # fmt: skip
     if between_trials:
-        content = estimate_between(result)
+        content = estimate_between(result, jobs=threads(jobs))
         write_between(content)
         for line in between_lines(content):
             typer.echo(line)

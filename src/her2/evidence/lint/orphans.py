@@ -48,7 +48,7 @@ class Orphans(AbstractCheck):
     def _plain_data(self, context: Context) -> Iterator[Finding]:
         record = context.record
         for name, n in record.network.items():
-            if name in NETWORK_FILES:
+            if name in NETWORK_FILES and name != "clones":
                 continue  # her2.evidence.lint.networks looks at these
             for where, key, text in walk(n.entry):
                 if key == "claims":

@@ -10,7 +10,7 @@ from her2.errors import RecordError
 from her2.web.given import case_of, trial_of
 from her2.web.settings import Limits
 
-Seed = Annotated[int, Field(ge=0, le=2**53)]
+Seed = Annotated[int, Field(ge=0, le=2**53, strict=True)]
 Text = Annotated[str, Field(max_length=1_000_000)]
 
 
@@ -38,8 +38,8 @@ class TrialJob(_TrialGiven):
     """Simulate a trial, as `her2 trial`."""
 
     kind: Literal["trial"]
-    patients: Annotated[int, Field(ge=50)] = 2000
-    trials: Annotated[int, Field(ge=0)] = 300
+    patients: Annotated[int, Field(ge=50, strict=True)] = 2000
+    trials: Annotated[int, Field(ge=0, strict=True)] = 300
     seed: Seed = 1
 
 
@@ -47,9 +47,9 @@ class ForecastJob(_TrialGiven):
     """Freeze a prediction, as `her2 forecast`."""
 
     kind: Literal["forecast"]
-    members: Annotated[int, Field(ge=2)] = 24
-    patients: Annotated[int, Field(ge=50)] = 400
-    trials: Annotated[int, Field(ge=1000)] = 1000
+    members: Annotated[int, Field(ge=2, strict=True)] = 24
+    patients: Annotated[int, Field(ge=50, strict=True)] = 400
+    trials: Annotated[int, Field(ge=1000, strict=True)] = 1000
     seed: Seed = 1
 
 
@@ -60,10 +60,10 @@ class PatientJob(_CaseGiven):
     options: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=10)] = Field(
         default_factory=list
     )
-    members: Annotated[int, Field(ge=1)] = 6
-    draws: Annotated[int, Field(ge=60)] = 384
-    twins: Annotated[int, Field(ge=20)] = 108
-    explained: Annotated[int, Field(ge=0, le=10)] = 1
+    members: Annotated[int, Field(ge=1, strict=True)] = 6
+    draws: Annotated[int, Field(ge=60, strict=True)] = 384
+    twins: Annotated[int, Field(ge=20, strict=True)] = 108
+    explained: Annotated[int, Field(ge=0, le=10, strict=True)] = 1
     seed: Seed = 1
 
 
@@ -71,16 +71,16 @@ class SequenceJob(_CaseGiven):
     """Compare sequences of lines for one patient, as `her2 sequence`."""
 
     kind: Literal["sequence"]
-    depth: Annotated[int, Field(ge=1, le=4)] = 2
+    depth: Annotated[int, Field(ge=1, le=4, strict=True)] = 2
     regimens: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=5)] = Field(
         default_factory=list
     )
-    uptake: Annotated[list[Annotated[float, Field(ge=0.0, le=1.0)]], Field(max_length=3)] = Field(
-        default_factory=list
+    uptake: Annotated[list[Annotated[float, Field(ge=0.0, le=1.0, strict=True)]], Field(max_length=3)] = (
+        Field(default_factory=list)
     )
-    members: Annotated[int, Field(ge=1)] = 6
-    draws: Annotated[int, Field(ge=60)] = 1152
-    twins: Annotated[int, Field(ge=20)] = 256
+    members: Annotated[int, Field(ge=1, strict=True)] = 6
+    draws: Annotated[int, Field(ge=60, strict=True)] = 1152
+    twins: Annotated[int, Field(ge=20, strict=True)] = 256
     seed: Seed = 1
 
 
@@ -116,4 +116,5 @@ def check_input(asked: Any, limits: Limits) -> str:
         for option in asked.options:
             named_regimen(option)
     what = "Patient" if asked.kind == "patient" else "Sequences"
-    return f"{what}: {case.state.name or 'case'}"
+    name = "".join(c if c.isprintable() else " " for c in case.state.name or "case")
+    return f"{what}: {name}"

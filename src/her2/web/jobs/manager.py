@@ -24,8 +24,8 @@ from her2.web.settings import Settings
 log = logging.getLogger("her2.web")
 POLL_S = 0.2
 """How often an idle worker looks for a job that another server has queued; own jobs wake it at once."""
-GRACE_S = {"trial": 3.0, "forecast": 3.0, "patient": 0.3, "sequence": 0.3}
-"""Time to stop after a cancel before the process is ended; the kinds without progress cannot stop by themselves."""
+GRACE_S = 3.0
+"""Time to stop by itself after a cancel before the process is ended, and has to load everything anew."""
 MOST_LIVE = 200
 
 
@@ -271,7 +271,7 @@ class Slot:
                         self._kill()
                         return
                     if (state == "cancel" or self._cancelled.is_set()) and not stop_at:
-                        stop_at = now + GRACE_S.get(job.kind, 3.0)
+                        stop_at = now + GRACE_S
                         self._send({"type": "cancel", "ticket": ticket})
                 if stop_at and now > stop_at:
                     self._kill()

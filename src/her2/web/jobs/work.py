@@ -22,10 +22,11 @@ CHUNKS = 8
 SMALLEST_CHUNK = 64
 PICTURES_AT = 0.95
 """Share of a trial job that is done when pictures and tables begin."""
-_TYPES = {
+FILE_TYPES = {
     ".svg": "image/svg+xml", ".png": "image/png", ".csv": "text/csv", ".json": "application/json",
     ".parquet": "application/vnd.apache.parquet", ".md": "text/markdown", ".zip": "application/zip",
 }  # fmt: skip
+"""Media types of the files that jobs make, by ending."""
 _WHAT = {".svg": "picture", ".png": "picture", ".csv": "table", ".parquet": "table", ".zip": "archive"}
 
 
@@ -137,12 +138,14 @@ def _patient(job: str, asked: Mapping[str, Any], threads: int, say: Reports) -> 
     from her2.prognosis.predict import Effort, predict_patient
 
     case = case_of(asked.get("yaml"), asked.get("case"), asked.get("bundle"))
-    say.progress("twins and courses", 0.05, 0, 0)
+    say.progress("compiling", 0.0, 0, 0)
     effort = Effort(
         members=asked["members"], draws=asked["draws"], twins=asked["twins"], explained=asked["explained"],
         seed=asked["seed"], jobs=threads,
     )  # fmt: skip
-    found = predict_patient(case.state, options=asked["options"], effort=effort, findings=case.findings)
+    found = predict_patient(
+        case.state, options=asked["options"], effort=effort, findings=case.findings, on_progress=_stages(say)
+    )
     curves: dict[str, Any] = {}
     for name, one in (found.curves or {}).items():
         curves[name] = {}
@@ -163,18 +166,23 @@ def _sequence(job: str, asked: Mapping[str, Any], threads: int, say: Reports) ->
     from her2.prognosis.sequences import compare_sequences
 
     case = case_of(asked.get("yaml"), asked.get("case"), asked.get("bundle"))
-    say.progress("twins and sequences", 0.05, 0, 0)
+    say.progress("compiling", 0.0, 0, 0)
     effort = Effort(
         members=asked["members"], draws=asked["draws"], twins=asked["twins"], seed=asked["seed"], jobs=threads
     )
     found = compare_sequences(
         case.state, depth=asked["depth"], regimens=asked["regimens"], uptake=tuple(asked["uptake"]), effort=effort,
-        findings=case.findings,
+        findings=case.findings, on_progress=_stages(say),
     )  # fmt: skip
     content = {
         "kind": "sequence", "run": run_key(found.run.digest, found.run.seed, job), "result": found.as_json(),
     }  # fmt: skip
     return _told(content, say)
+
+
+def _stages(say: Reports) -> Callable[[str, float], None]:
+    """Progress without patients to count."""
+    return lambda stage, share: say.progress(stage, min(share, 0.99), 0, 0)
 
 
 def _told(content: dict[str, Any], say: Reports) -> list[StoredFile]:
@@ -190,7 +198,7 @@ def _files(contents: Mapping[str, bytes]) -> list[StoredFile]:
     made = []
     for name, content in contents.items():
         ending = Path(name).suffix
-        kind = _TYPES.get(ending) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+        kind = FILE_TYPES.get(ending) or mimetypes.guess_type(name)[0] or "application/octet-stream"
         made.append(StoredFile(name, kind, _WHAT.get(ending, "record"), content))
     if len(made) > 2:
         packed = io.BytesIO()
@@ -198,5 +206,5 @@ def _files(contents: Mapping[str, bytes]) -> list[StoredFile]:
             for name, content in contents.items():
                 # a fixed date: the same run gives the same archive
                 archive.writestr(zipfile.ZipInfo(f"run/{name}"), content, zipfile.ZIP_DEFLATED)
-        made.append(StoredFile("run.zip", _TYPES[".zip"], "archive", packed.getvalue()))
+        made.append(StoredFile("run.zip", FILE_TYPES[".zip"], "archive", packed.getvalue()))
     return made

@@ -15,7 +15,7 @@ import time
 from typing import IO, Any
 
 HEAD = struct.Struct("<Q")
-NICENESS = 5
+NICENESS = 10
 """Reading has precedence over jobs."""
 PROGRESS_EVERY_S = 0.1
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from her2.web import models
@@ -51,9 +52,12 @@ def about(request: Request) -> Response:
 
 
 @router.get("/first", summary="The first screen", response_model=models.First, responses=answers(404))
-def first(request: Request) -> Response:
+def first(
+    request: Request,
+    brief: Annotated[bool, Query(description="only what the first screen draws")] = False,
+) -> Response:
     """CLEOPATRA as computed when the package was made, and the state of a cell under its drugs."""
-    return kept(_first(), request)
+    return kept(_brief() if brief else _first(), request)
 
 
 @lru_cache(maxsize=1)
@@ -64,6 +68,33 @@ def _first() -> bytes:
             404, "no precomputed trial ships with this installation; `her2 serve --precompute` makes it"
         )
     return path.read_bytes()
+
+
+@lru_cache(maxsize=1)
+def _brief() -> bytes:
+    """Curves and table of the first screen, without what the trial view adds."""
+    data = json.loads(_first())
+    trial = data["trial"]
+    result = {k: v for k, v in trial["result"].items() if k not in ("adverse_events", "baseline")}
+    curves = {k: v for k, v in trial["curves"].items() if k in ("pfs", "os")}
+    shown = {
+        "kind": trial["kind"],
+        "run": trial["run"],
+        "result": result,
+        "arms": trial["arms"],
+        "curves": curves,
+    }
+    return dump({"precomputed": data["precomputed"], "trial": shown, "settings": data["settings"]})
+
+
+def first_in_page() -> bytes:
+    """The first screen as text that can stand in a page; empty where none ships."""
+    try:
+        content = _brief()
+    except Refused:
+        return b""
+    # nothing in it may end the element that holds it
+    return content.replace(b"<", b"\\u003c")
 
 
 @router.get("/validation", summary="The scoreboard", response_model=models.Scoreboard, responses=answers(404))
@@ -77,8 +108,6 @@ def validation(request: Request, held_out: bool = False) -> Response:
 
 @lru_cache(maxsize=2)
 def _scoreboard(held_out: bool) -> bytes:
-    import json
-
     from her2.evidence.load import DATA
 
     path = DATA / "validation" / SCOREBOARD

@@ -15,7 +15,7 @@ from her2.errors import Her2Error, UnknownNameError, unknown
 from her2.web import models
 from her2.web.problems import Refused, answers, one_line
 from her2.web.record_view import load_view, place
-from her2.web.reply import dump, kept, plain, reply
+from her2.web.reply import dump, kept, plain
 
 router = APIRouter(prefix="/api/evidence", tags=["evidence"])
 
@@ -32,6 +32,7 @@ _HOMES = {
 
 @router.get("", summary="Search the record", response_model=models.Found, responses=answers(404))
 def search(
+    request: Request,
     q: Annotated[str, Query(max_length=300, description="all of these words; names find all names")] = "",
     agent: Word = "",
     mechanism: Word = "",
@@ -55,11 +56,12 @@ def search(
     }  # fmt: skip
     given = {k: v for k, v in facets.items() if v}
     found = find(view.record, q, limit=offset + limit, **given)
-    return reply({
+    content = {
         "query": q, "facets": given, "total": found.total, "offset": offset, "hidden": view.hidden,
         "suggestion": "" if found.total else suggestion(view.record, q),
         "results": [_hit(h) for h in found.hits[offset:]],
-    })  # fmt: skip
+    }  # fmt: skip
+    return kept(dump(content), request)
 
 
 def _hit(hit: Any) -> dict[str, Any]:
@@ -128,7 +130,7 @@ def count() -> dict[str, int]:
 @router.get(
     "/entry/{kind}/{id}", summary="One entry", response_model=models.EntryShown, responses=answers(404)
 )
-def entry(kind: Annotated[str, Path(max_length=40)], id: Id) -> Response:
+def entry(request: Request, kind: Annotated[str, Path(max_length=40)], id: Id) -> Response:
     """Everything an entry says, its places, and its neighbours in the trace graph.
 
     `trial` is the published trial of the search; the trial file of the same id is under `/api/trials`.
@@ -163,13 +165,15 @@ def entry(kind: Annotated[str, Path(max_length=40)], id: Id) -> Response:
         for name, direction in ways.items()
     }  # fmt: skip
     title = hits[0].title if hits else node.label
-    return reply({
+    content = {
         "kind": kind, "id": id, "title": title, "user": node.user, "places": places, "entry": shown, **neighbours,
-    })  # fmt: skip
+    }  # fmt: skip
+    return kept(dump(content), request)
 
 
 @router.get("/conflicts", summary="Conflicts", response_model=models.Conflicts, responses=answers())
 def conflicts(
+    request: Request,
     about: Word = "",
     limit: Annotated[int, Query(ge=1, le=500)] = 200,
     offset: Annotated[int, Query(ge=0, le=10_000)] = 0,
@@ -180,7 +184,7 @@ def conflicts(
         for c in load_view().record.conflicts.values()
         if not about or about in (c.entry.about, c.entry.id)
     ]
-    return reply({
+    content = {
         "total": len(found),
         "conflicts": [
             {
@@ -190,11 +194,13 @@ def conflicts(
             }
             for c in found[offset : offset + limit]
         ],
-    })  # fmt: skip
+    }  # fmt: skip
+    return kept(dump(content), request)
 
 
 @router.get("/trace", summary="Trace both ways", response_model=models.Trace, responses=answers(404))
 def trace(
+    request: Request,
     id: Annotated[str, Query(min_length=1, max_length=200, description="an id, or kind:id")],
     direction: Literal["both", "up", "down"] = "both",
     depth: Annotated[int, Query(ge=1, le=6)] = 2,
@@ -221,15 +227,17 @@ def trace(
             "cut": len(shown) < len(reached),
         }
 
-    return reply({
+    content = {
         "found": [asdict(n) for n in nodes],
         "rests_on": side("up") if direction != "down" else None,
         "supports": side("down") if direction != "up" else None,
-    })  # fmt: skip
+    }
+    return kept(dump(content), request)
 
 
 @router.get("/forest", summary="Meta-analysis", response_model=models.Forest, responses=answers())
 def forest(
+    request: Request,
     endpoint: Annotated[str, Query(max_length=40, description="pfs, os, ttp, or several as pfs+ttp")] = "pfs",
     contrast: Annotated[str, Query(max_length=120, description="add-her2, add-AGENT, or A-v-B")] = "add-her2",
     method: Literal["fixed", "dl", "pm", "reml"] = "reml",
@@ -256,13 +264,14 @@ def forest(
         )  # fmt: skip
     except ValueError as error:
         raise ContrastError(str(error)) from error
-    return reply(forest_data(chosen, pooled))
+    return kept(dump(forest_data(chosen, pooled)), request)
 
 
 @router.get(
     "/network", summary="Network meta-analysis", response_model=models.NetworkMeta, responses=answers()
 )
 def network(
+    request: Request,
     endpoint: Annotated[str, Query(max_length=40)] = "pfs",
     fixed: bool = False,
     merge: Literal["none", "taxane"] = "none",
@@ -283,4 +292,4 @@ def network(
             f"no randomised study that may be shown gives a usable hazard ratio for {endpoint}"
         )
     found = analyse_network(comparisons, random_effects=not fixed)
-    return reply(network_data(endpoint, found, chosen, {c.study for c in comparisons}, notes))
+    return kept(dump(network_data(endpoint, found, chosen, {c.study for c in comparisons}, notes)), request)

@@ -15,6 +15,7 @@ from her2.web import models
 from her2.web.jobs.inputs import JobIn, check_input
 from her2.web.jobs.manager import Live, Manager
 from her2.web.jobs.store import Job, QueueFull, Store
+from her2.web.jobs.work import FILE_TYPES
 from her2.web.problems import Refused, answers
 from her2.web.reply import reply
 
@@ -26,6 +27,10 @@ STORE_EVERY_S = 1.0
 COMMENT_EVERY_S = 15.0
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "events"}
+}
+A_FILE = {
+    "content": {t: {} for t in sorted({*FILE_TYPES.values(), "application/octet-stream"})},
+    "description": "the file",
 }
 SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 """What a file of a job may do when it is opened by itself: matplotlib writes its styles into the SVG."""
@@ -168,7 +173,7 @@ def file_list(request: Request, id: JobId) -> Response:
 
 @router.get(
     "/{id}/files/{name}", summary="Download a file", response_class=Response,
-    responses={**answers(404), 200: {"content": {"application/octet-stream": {}}, "description": "the file"}},
+    responses={**answers(404), 200: A_FILE},
 )  # fmt: skip
 def download(request: Request, id: JobId, name: FileName, inline: bool = False) -> Response:
     """A picture, table, record or everything as an archive."""
@@ -180,7 +185,7 @@ def download(request: Request, id: JobId, name: FileName, inline: bool = False) 
     is_shown = inline and found.what == "picture"
     headers = {
         "Content-Disposition": f'{"inline" if is_shown else "attachment"}; filename="{name}"',
-        "Cache-Control": "private, max-age=60",
+        "Cache-Control": "no-store",
     }
     if found.type == "image/svg+xml":
         headers["Content-Security-Policy"] = SANDBOX
@@ -198,7 +203,9 @@ async def events(request: Request, id: JobId) -> Response:
     state = request.app.state
     if state.streams >= state.settings.limits.streams:
         raise Refused(
-            503, "too many event streams are open; close some, or ask for the job every few seconds"
+            503,
+            "too many event streams are open; close some, or ask for the job every few seconds",
+            retry_after=10.0,
         )
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_watch(request, job), headers=headers, media_type="text/event-stream")

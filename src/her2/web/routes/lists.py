@@ -19,6 +19,10 @@ from her2.web.reply import dump, kept, plain, reply
 
 router = APIRouter(prefix="/api", tags=["record"])
 Id = Annotated[str, Path(min_length=1, max_length=120)]
+MARKERS = ("er_positive", "pik3ca_mutant", "pten_low", "p95_positive", "cyclin_e_amplified", "pdl1_positive",
+           "fcgr3a_vv", "fcgr3a_vf")  # fmt: skip
+"""Population values that are shares of patients with a biomarker."""
+SHARES = (*MARKERS, "visceral", "liver", "ecog_1", "adjuvant_trastuzumab", "adjuvant_chemotherapy")
 YamlText = Annotated[str, Field(max_length=1_000_000)]
 
 
@@ -36,8 +40,33 @@ def in_short(trial: Any) -> dict[str, Any]:
     return {
         "id": trial.id, "title": trial.title, "setting": trial.setting, "size": trial.population.size,
         "arms": [{"id": a.id, "label": a.label} for a in trial.arms], "control": trial.control, "study": trial.study,
-        "endpoints": list(trial.endpoints.reported), "primary": trial.endpoints.primary,
+        "endpoints": list(trial.endpoints.reported), "primary": trial.endpoints.primary, "line": line_of(trial),
+        "classes": classes_of(trial),
     }  # fmt: skip
+
+
+def line_of(trial: Any) -> str:
+    """Setting and line as the record names them; of a trial without a study from its earlier lines."""
+    study = load_view().record.studies.get(trial.study or "")
+    if study is not None and study.entry.setting != "not_stated":
+        return str(study.entry.setting)
+    if trial.setting != "metastatic":
+        return str(trial.setting)
+    most = max(len(h.lines) for h in trial.entry_histories)
+    return ("first_line", "second_line", "third_line_plus")[min(most, 2)]
+
+
+def classes_of(trial: Any) -> list[str]:
+    """Classes of what is tested: agents that the control arm lacks, without the others' chemotherapy if there are any.
+
+    Of a trial with one arm, all its agents take the place of those that the control lacks.
+    """
+    agents = load_view().record.agents
+    given = {a.id: {c.agent for o in a.choices for c in o.regimen} for a in trial.arms}
+    new = set().union(*given.values()) - (given[trial.control] if len(given) > 1 else set())
+    # arms that differ in dose or order only
+    kinds = {agents[a].entry.kind for a in new or set().union(*given.values()) if a in agents}
+    return sorted(kinds - {"cytotoxic"} or kinds)
 
 
 @router.get("/trials", summary="Built-in trials", response_model=models.Trials, responses=answers())
@@ -78,12 +107,31 @@ def _options() -> bytes:
             {"id": k, "name": a.entry.name, "kind": a.entry.kind} for k, a in record.agents.items() if k in can_give
         ],
         "regimens": [_regimen(r) for r in record_regimens().values()],
-        "populations": [{"id": k, "says": p.entry.says} for k, p in record.populations.items()],
+        "populations": [
+            {"id": k, "says": p.entry.says, "values": {n: v.value for n, v in p.entry.values.items()}}
+            for k, p in record.populations.items()
+        ],
+        "values": population_values(),
         "endpoints": {k: list(v) for k, v in RESPONSE_SETTINGS.items()},
         "subgroups": list(SUBGROUPS),
         "settings": list(get_args(Trial.model_fields["setting"].annotation)),
         "schema": Trial.model_json_schema(),
     })  # fmt: skip
+
+
+def population_values() -> list[dict[str, Any]]:
+    """What a population may set: shares with a marker, and what else describes those enrolled, with its usual value."""
+    found = []
+    for full, parameter in load_view().record.parameters.items():
+        name = full.removeprefix("population.")
+        if full == name:
+            continue
+        p = parameter.entry
+        found.append({
+            "id": name, "label": p.label, "value": p.value, "unit": p.unit, "quality": p.quality,
+            "is_share": name in SHARES, "is_marker": name in MARKERS, "trace": f"parameter:{full}",
+        })  # fmt: skip
+    return found
 
 
 def _regimen(regimen: Any) -> dict[str, Any]:

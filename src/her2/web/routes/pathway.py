@@ -10,14 +10,14 @@ from pydantic import Field
 
 from her2.errors import RecordError
 from her2.web import models, pathway
-from her2.web.conditions import ConditionIn, Name, condition_of, key_of
+from her2.web.conditions import ConditionIn, Name, Number, condition_of, key_of
 from her2.web.problems import answers
 from her2.web.reply import dump, kept, reply
 from her2.web.run_key import run_key
 
 router = APIRouter(prefix="/api", tags=["pathway"])
 MOST_DAYS_SHOWN = 61
-Members = Annotated[int, Field(ge=0, le=64)]
+Members = Annotated[int, Field(ge=0, le=64, strict=True)]
 
 
 class StateIn(ConditionIn):
@@ -30,7 +30,7 @@ class CourseIn(ConditionIn):
     """A condition over days."""
 
     days_shown: Annotated[
-        list[Annotated[float, Field(ge=0.0, le=365.0)]], Field(min_length=1, max_length=MOST_DAYS_SHOWN)
+        list[Annotated[Number, Field(ge=0.0, le=365.0)]], Field(min_length=1, max_length=MOST_DAYS_SHOWN)
     ]
 
 
@@ -45,17 +45,17 @@ class DoseResponseIn(ConditionIn):
 
     drug: Name
     doses: (
-        Annotated[list[Annotated[float, Field(ge=0.0, le=1e9)]], Field(min_length=1, max_length=60)] | None
+        Annotated[list[Annotated[Number, Field(ge=0.0, le=1e9)]], Field(min_length=1, max_length=60)] | None
     ) = None
-    hours: Annotated[float, Field(ge=1.0, le=2160.0)] = 72.0
+    hours: Annotated[Number, Field(ge=1.0, le=2160.0)] = 72.0
     members: Members = 16
 
 
 class TimeCourseIn(ConditionIn):
     """A condition over hours."""
 
-    hours: Annotated[float, Field(ge=0.001, le=720.0)] = 24.0
-    points: Annotated[int, Field(ge=2, le=1001)] = 97
+    hours: Annotated[Number, Field(ge=0.001, le=720.0)] = 24.0
+    points: Annotated[int, Field(ge=2, le=1001, strict=True)] = 97
 
 
 @router.get("/network/layout", summary="The map", response_model=models.MapLayout, responses=answers())

@@ -150,3 +150,13 @@ def check(asked: CaseIn) -> Response:
     return reply(
         {"ok": True, "case": case.state.model_dump(mode="json", exclude_none=True), "findings": findings}
     )
+
+
+@router.post(
+    "/cell", summary="The tumour on the map", response_model=models.PatientCell, responses=answers(413, 415)
+)
+def cell(asked: CaseIn) -> Response:
+    """The condition of the map that has what is known of the tumour; nothing is stored."""
+    from her2.web.patient_cell import cell_of
+
+    return reply(cell_of(case_of(asked.yaml, asked.case, asked.bundle).state))

@@ -1,0 +1,1 @@
+"""What `trust/inputs.py` is made of: changes to files, readers, the judge, hostile payloads."""
