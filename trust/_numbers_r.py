@@ -102,6 +102,7 @@ def run(full: bool, seed: int) -> tuple[list[Figure], dict[str, Any]]:
         done = subprocess.run(
             [program, "make_fixtures.R"],
             cwd=folder,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,

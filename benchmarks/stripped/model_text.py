@@ -81,9 +81,8 @@ class Symbol:
 
 
 def symbolic_hill(x: Symbol, n: float, k: float) -> Symbol:
-    """The power gets a name, so that it is evaluated once."""
-    power = x.lines.name(x.lines.power(x.text, n))
-    return Symbol(f"({power} / ({k**n!r} + {power}))", x.lines)
+    """x once only: libRoadRunner works out an assignment anew wherever it is used, and so do those within it."""
+    return Symbol(f"(1.0 / (1.0 + {k**n!r} / {x.lines.power(x.text, n)}))", x.lines)
 
 
 def states() -> list[str]:

@@ -132,6 +132,7 @@ def scipy_methods(patients: Patients) -> list[Method]:
 def roadrunner_methods(patients: Patients) -> list[Method]:
     """libRoadRunner with CVODE; the model is compiled once, patients are set as parameters."""
     import roadrunner
+    from model_text import states
     from sbml import assignments, sbml
 
     roadrunner.Logger.setLevel(roadrunner.Logger.LOG_ERROR)
@@ -141,7 +142,8 @@ def roadrunner_methods(patients: Patients) -> list[Method]:
     def run(tolerance: float) -> tuple[Array, float]:
         daily, seconds = np.empty((patients.n, DAYS + 1)), 0.0
         model.integrator.relative_tolerance = tolerance
-        model.integrator.absolute_tolerance = tolerance * ABSOLUTE
+        # a single number would be scaled down to each state's start, to nothing for those that begin at zero
+        model.integrator.absolute_tolerance = [tolerance * ABSOLUTE] * len(states())
         model.integrator.maximum_num_steps = 10**7
         for i in range(patients.n):
             model.reset()
@@ -255,7 +257,7 @@ def diffrax_methods(patients: Patients) -> list[Method]:
 
         return Method(name, run, settings)
 
-    steps = (4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0)
+    steps = (4.0, 5.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0)
     return [
         method("Tsit5, even steps", diffrax.Tsit5(), True, steps),
         method("Bosh3, even steps", diffrax.Bosh3(), True, steps),
@@ -282,7 +284,11 @@ def amici_methods(patients: Patients) -> list[Method]:
         from amici import runAmiciSimulation as run_simulation
     importer = SbmlImporter(folder / "model.xml")
     importer.sbml2amici(
-        "stripped", folder / "stripped", compute_conservation_laws=False, generate_sensitivity_code=False
+        "stripped",
+        folder / "stripped",
+        compute_conservation_laws=False,
+        generate_sensitivity_code=False,
+        simplify=None,
     )
     model = amici.import_model_module("stripped", folder / "stripped").get_model()
     solver = model.create_solver()
@@ -322,7 +328,7 @@ def mrgsolve_methods(patients: Patients) -> list[Method]:
     from model_text import initial, model_text, parameters, states
 
     folder = Path(tempfile.mkdtemp(prefix="stripped_mrgsolve_"))
-    made, rates = model_text(patients, lambda base, exponent: f"pow(fmax({base}, 0.0), {exponent})")
+    made, rates = model_text(patients, lambda base, exponent: f"pow(fmax({base}, 1e-30), {exponent})")
     first = initial(patients, 0)
     lines = ["$PARAM"] + [f"{n} = {v!r}" for n, v in parameters(patients, 0).items()]
     lines += ["$CMT " + " ".join(states()), "$MAIN"]

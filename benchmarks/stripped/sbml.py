@@ -19,7 +19,7 @@ DUE = {"next_infusion": 21.0, "next_chemo": 21.0, "next_tablet": 1.0}
 
 def antimony(patients: Patients, index: int = 0) -> str:
     """The model with one patient's numbers; `assignments` gives those of another."""
-    made, rates = model_text(patients, lambda base, exponent: f"max({base}, 0)^{exponent}")
+    made, rates = model_text(patients, lambda base, exponent: f"max({base}, 1e-30)^{exponent}")
     lines = ["model stripped"]
     lines += [f"  {name} := {text.replace('log(', 'ln(')}" for name, text in made]
     lines += [f"  {state}' = {text}" for state, text in rates.items()]

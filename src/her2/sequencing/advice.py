@@ -8,7 +8,9 @@ from typing import Any
 from her2.sequencing.gate import GateFinding
 from her2.sequencing.rulebook import NO_ADVICE
 
-RESEARCH_USE = "For research, not for treating patients: the rules are those of two reviews of 2015 and 2016, not current care."
+RESEARCH_USE = (
+    "For research, not for treating patients: the rules are those of 2015 and 2016, not current care."
+)
 NOT_STORED = "Nothing entered is stored."
 """Of the command line and of Python; a server of the page keeps jobs, and says so itself."""
 NO_RULE = "the reviews give no rule"
