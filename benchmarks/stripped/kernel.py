@@ -49,6 +49,8 @@ NARROW = 0.05
 """ln cells by which a patient may miss progression at the end without a closer look."""
 STEADY = 1e-4
 """Largest change of what a cycle adds to ln cells at which the rest is taken as a geometric series."""
+FINE_STEADY = 1e-5
+"""The same where the day of progression needs more."""
 FASTEST = 12.0
 """1/day, bound of the rates that the scaling of the matrix exponential covers."""
 NEVER = np.inf
@@ -631,7 +633,7 @@ def follow(
     again = np.nonzero(slope < GENTLE)[0] if fine is not None else np.empty(0, dtype=np.int64)
     if fine is not None and again.size:
         few = Patients(patients.values[:, again], patients.rates[..., again], patients.half[:, again])
-        end[again], event[again], _ = _follow(few, fine, steady)
+        end[again], event[again], _ = _follow(few, fine, FINE_STEADY)
     return end, event, again.size / patients.n
 
 

@@ -7,7 +7,7 @@ mod <- update(mod, rtol = as.numeric(arguments[2]), atol = as.numeric(arguments[
 idata <- read.csv(file.path(folder, "idata.csv"))
 each <- read.csv(file.path(folder, "doses.csv"), stringsAsFactors = FALSE)
 each$evid <- 1
-each$cmt <- match(each$cmt, cmt(mod))
+each$cmt <- match(each$cmt, names(init(mod)))
 each <- each[order(each$time), ]
 data <- do.call(rbind, lapply(idata$ID, function(id) cbind(ID = id, each)))
 days <- as.numeric(arguments[4])

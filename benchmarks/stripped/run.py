@@ -20,6 +20,7 @@ import json
 import os
 import platform
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -46,6 +47,8 @@ CHECKED = 4
 TARGET, TARGET_RATIO = 10_000.0, 50.0
 LONGEST_S = 1200.0
 """Seconds a peer's setting may take; slower ones are not tried."""
+LIMIT_S = 2400.0
+"""Seconds a peer may take altogether."""
 REASONS = {
     "rxode2": "its R packages are on CRAN only, which the machine does not reach, and need five others that Debian has "
     "not",
@@ -166,16 +169,24 @@ def fresh(arguments: list[str], cache: str, python: str = sys.executable) -> Any
     }  # fmt: skip
     source = str(Path(__file__).resolve().parents[2] / "src")
     path = os.pathsep.join(p for p in (source, os.environ.get("PYTHONPATH", "")) if p)
-    done = subprocess.run(
+    begun = subprocess.Popen(
         [python, __file__, *arguments],
         env={**os.environ, **one_core, "PYTHONPATH": path},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
+        start_new_session=True,
     )
-    if done.returncode:
-        return {"not_run": (done.stderr.strip().splitlines() or ["no message"])[-1][:300]}
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    try:
+        out, told = begun.communicate(timeout=LIMIT_S)
+    except subprocess.TimeoutExpired:
+        # the compilers it started go with it
+        os.killpg(begun.pid, signal.SIGKILL)
+        begun.communicate()
+        return {"not_run": f"installed, and not done after {LIMIT_S / 60:.0f} minutes, its compiler included"}
+    if begun.returncode:
+        return {"not_run": (told.strip().splitlines() or [f"ended with {begun.returncode}"])[-1][:300]}
+    return json.loads(out.strip().splitlines()[-1])
 
 
 def main() -> None:
@@ -254,7 +265,7 @@ def print_table(result: dict[str, Any]) -> None:
     print(head)
     for name, row in result["engines"].items():
         if "patients_per_s_core" not in row:
-            print(f"{name:12}{row.get('missed') or 'not installed: ' + row['not_run']}")
+            print(f"{name:12}{row.get('missed') or 'not run: ' + row['not_run']}")
             continue
         how = f"  {row['method']}, {row['setting']:g}" if "method" in row else ""
         print(

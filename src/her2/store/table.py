@@ -26,6 +26,10 @@ _OUTCOMES = tuple(o.name.lower() for o in Outcome)
 _SMALL = ("status", "lines")
 """Outcomes that are small whole numbers."""
 COMPRESSION_LEVEL = 3
+_UNREADABLE: tuple[type[BaseException], ...] = (
+    pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError, TypeError, IndexError, OverflowError,
+)  # fmt: skip
+"""What reading a damaged file ends in; a panic is how the library tells of lengths that cannot be."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,7 @@ def decode_patients(
     """
     try:
         return _decoded(content, n_arms, outcomes_only, characteristics)
-    except (pl.exceptions.PolarsError, ValueError, TypeError, IndexError, OverflowError) as error:
+    except _UNREADABLE as error:
         reason = str(error).split("\n")[0][:200]
         raise StoreError(
             f"a file of patients cannot be read ({reason}); the same command with --resume in a new folder makes it "
