@@ -41,7 +41,7 @@ from patients import CYCLES, DOSE, LOADING, Patients
 Array = NDArray[np.float64]
 LANES = 64
 DAYS = round(CYCLE_DAYS)
-NODES, FINE_NODES = (8, 8), (26, 26)
+NODES, FINE_NODES = (8, 8), (26, 47)
 """In cycles with the cytotoxic and the one after, and in the others; where the day of progression needs more."""
 GENTLE = 0.002
 """Rise of ln cells per day about progression, below which a small error of the burden would move the day far."""

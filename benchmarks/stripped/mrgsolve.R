@@ -12,7 +12,7 @@ each <- each[order(each$time), ]
 data <- do.call(rbind, lapply(idata$ID, function(id) cbind(ID = id, each)))
 days <- as.numeric(arguments[4])
 begin <- proc.time()
-found <- mrgsim_d(mod, data, idata = idata, start = 0, end = days, delta = 1, obsonly = TRUE, carry_out = "", recsort = 3)
+found <- mrgsim_di(mod, data, idata, start = 0, end = days, delta = 1, obsonly = TRUE, carry_out = "", recsort = 3)
 seconds <- sum((proc.time() - begin)[c("user.self", "sys.self")])
 writeBin(as.double(found$ln_burden), file.path(folder, "daily.bin"))
 cat(sprintf('{"seconds": %.6f}\n', seconds))
